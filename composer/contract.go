@@ -39,6 +39,8 @@ type Rows interface {
 
 // Letter is a compiled campaign letter. It is safe for concurrent use.
 type Letter interface {
+	// Addressee gives what stands in the row's address column as it is, for lists of people; it may be no address.
+	Addressee(r *Row) string
 	// Envelope gives the row's addresses; a *delivery.Unfit error says why they cannot be used.
 	Envelope(r *Row) (Envelope, error)
 	// Render lays the letter out. The same row, stamp and form give the same bytes. The error is *delivery.Unfit when

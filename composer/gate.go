@@ -1,0 +1,179 @@
+package composer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/mailblast/mailblast/delivery"
+)
+
+// candidate is a row that passed the gate, with what is known of each of its deliveries.
+type candidate struct {
+	number int
+	ref    int64
+	env    Envelope
+	key    [16]byte
+	past   []Past // one a recipient
+	out    bool   // not among those asked for
+}
+
+// wanted tells whether the row is among those asked for.
+func (r *candidate) wanted() bool { return !r.out }
+
+// repeats tells that an earlier recipient of the row has the same address: nobody gets two copies of one letter.
+func (r *candidate) repeats(i int) bool {
+	for _, a := range r.env.Recipients[:i] {
+		if a.Key() == r.env.Recipients[i].Key() {
+			return true
+		}
+	}
+	return false
+}
+
+const batchSize = 256
+
+// gate walks the list and parts the rows into skipped ones and candidates. A batch is valid during the call only.
+func (c *Composer) gate(ctx context.Context, skip func(Skipped) error, take func([]candidate) error) error {
+	repeat, stop := c.repeats(ctx)
+	defer stop()
+	batch := make([]candidate, 0, batchSize)
+	flush := func() error {
+		if err := c.recall(ctx, batch); err != nil {
+			return err
+		}
+		err := take(batch)
+		batch = batch[:0]
+		return err
+	}
+	err := c.o.Rows.Each(ctx, func(r *Row) error {
+		m, s := c.read(r)
+		if s == nil {
+			first, err := repeat(r.Number)
+			if err != nil {
+				return err
+			}
+			if first > 0 {
+				s = c.skipped(r, delivery.ClassDuplicate, fmt.Sprintf("the same as row %d", first))
+			}
+		}
+		if s != nil {
+			return skip(*s)
+		}
+		if batch = append(batch, m); len(batch) < batchSize {
+			return nil
+		}
+		return flush()
+	})
+	if err != nil {
+		return err
+	}
+	return flush()
+}
+
+// read makes a candidate of a row, or says why it is invalid.
+func (c *Composer) read(r *Row) (candidate, *Skipped) {
+	if r.Fault != "" {
+		return candidate{}, c.skipped(r, delivery.ClassInvalid, r.Fault)
+	}
+	env, err := c.o.Letter.Envelope(r)
+	if err != nil {
+		class := delivery.ClassInvalid
+		if u := (*delivery.Unfit)(nil); errors.As(err, &u) && u.Class != delivery.ClassNone {
+			class = u.Class
+		}
+		return candidate{}, c.skipped(r, class, err.Error())
+	}
+	key, ok := text(r, c.key, env)
+	if !ok {
+		return candidate{}, c.skipped(r, delivery.ClassInvalid, fmt.Sprintf("its key %s is NULL or empty", c.o.Key))
+	}
+	m := candidate{number: r.Number, ref: r.Ref, env: env, key: c.mac.of("key", key)}
+	m.out = c.o.Only != nil && !c.o.Only(env.Recipients[0].Key())
+	return m, nil
+}
+
+// text gives what a column, or the to address, says of a row. Only a column can have nothing to say.
+func text(r *Row, col int, env Envelope) (string, bool) {
+	if col == toAddress {
+		return env.Recipients[0].Key(), true
+	}
+	if col >= len(r.Values) || r.Values[col] == nil {
+		return "", false
+	}
+	s := fmt.Sprint(r.Values[col])
+	return s, s != ""
+}
+
+func (c *Composer) skipped(r *Row, class delivery.Class, why string) *Skipped {
+	return &Skipped{Number: r.Number, Line: r.Line, To: c.o.Letter.Addressee(r), Class: class, Text: why}
+}
+
+// recall asks the ledger what became of each delivery of the batch.
+func (c *Composer) recall(ctx context.Context, batch []candidate) error {
+	ids := make([]delivery.ID, 0, len(batch))
+	for _, m := range batch {
+		for i := range m.env.Recipients {
+			ids = append(ids, delivery.ID{Run: c.o.RunID, Key: m.key, Copy: uint16(i)})
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	past, err := c.o.Ledger.Past(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for i := range batch {
+		n := len(batch[i].env.Recipients)
+		batch[i].past, past = past[:n:n], past[n:]
+	}
+	return nil
+}
+
+// repeats gives a function that tells of ascending row numbers whether an earlier row is the same, and which; 0 is none.
+func (c *Composer) repeats(ctx context.Context) (func(number int) (first int, err error), func()) {
+	var sources []*repeated
+	for _, d := range []Dedupe{c.keys, c.uniques} {
+		if d != nil {
+			next, stop := iter.Pull2(d.Repeats(ctx))
+			sources = append(sources, &repeated{next: next, stop: stop})
+		}
+	}
+	ask := func(number int) (int, error) {
+		for _, s := range sources {
+			if first, err := s.at(number); first > 0 || err != nil {
+				return first, err
+			}
+		}
+		return 0, nil
+	}
+	return ask, func() {
+		for _, s := range sources {
+			s.stop()
+		}
+	}
+}
+
+// repeated is a stream of repeats that is asked for ascending numbers.
+type repeated struct {
+	next func() (Repeat, error, bool)
+	stop func()
+	head Repeat
+	done bool
+}
+
+func (s *repeated) at(number int) (first int, err error) {
+	for !s.done && s.head.Number < number {
+		r, err, ok := s.next()
+		if err != nil {
+			return 0, err
+		}
+		s.head, s.done = r, !ok
+	}
+	if !s.done && s.head.Number == number {
+		return s.head.First, nil
+	}
+	return 0, nil
+}
