@@ -1,0 +1,40 @@
+# build lint bench long; the tests themselves are `go test ./...`
+GO ?= go
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+ERRCHECK = github.com/kisielk/errcheck@v1.30.0
+FUZZTIME ?= 20s
+
+.PHONY: build test lint generate bench long fuzz killtest
+build:
+	$(GO) build -trimpath -o mailblast .
+
+test:
+	$(GO) test ./...
+
+lint:
+	@test -z "$$(gofmt -s -l . | tee /dev/stderr)" || { echo 'format with: gofmt -s -w .' >&2; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	$(GO) run $(ERRCHECK) -exclude .ci/errcheck.txt ./...
+	.ci/vulncheck
+
+# docs/campaign.md, docs/campaign.schema.json and the golden files of tests
+generate:
+	$(GO) generate ./...
+
+bench:
+	cd testdata/bench && $(GO) run . -o ../../docs/performance.md
+
+# what takes long: a million rows, kills by the hundred, fuzzing
+long: fuzz killtest
+	MAILBLAST_LONG=1 $(GO) test -timeout 60m -run 'Long' -v ./cmd
+
+killtest:
+	MAILBLAST_KILLS=$${KILLS:-100} $(GO) test -timeout 60m -run 'TestKill' -v ./cmd
+
+fuzz:
+	@for pkg in $$($(GO) list ./...); do \
+		for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; \
+	done
