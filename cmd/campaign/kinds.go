@@ -1,0 +1,325 @@
+package campaign
+
+import (
+	"fmt"
+	"math"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/mailblast/mailblast/cmd/campaign/source"
+)
+
+// kind is what the value of a key may be: how it is taken, shown and described.
+type kind interface {
+	take(l *loader, path string, n *source.Node)
+	show() string
+	schema() map[string]any
+}
+
+// field is one key of a mapping.
+type field struct {
+	key  string
+	kind kind
+	def  string // default as campaign.yaml would have it; taken when the key is missing
+	doc  string // for docs/campaign.md and editors
+}
+
+// misfit says why a text is no value of its kind.
+type misfit struct{ text, hint string }
+
+// scalar is the kind of values that are written as one text.
+type scalar struct {
+	want     string // for people: "a number"
+	parse    func(text string) *misfit
+	print    func() string
+	json     map[string]any
+	template bool // ${VAR} is left alone
+	relative func(dir string) // called with the folder of the file that holds the value
+}
+
+func (s scalar) show() string           { return s.print() }
+func (s scalar) schema() map[string]any { return s.json }
+
+func (s scalar) take(l *loader, path string, n *source.Node) {
+	text, ok := l.text(path, n, s)
+	if !ok || text == "" && n.Text != "" { // a variable that is empty is a key that is not set
+		return
+	}
+	if m := s.parse(text); m != nil {
+		l.fault(n.Pos, n.Width, path+": "+m.text, m.hint)
+		return
+	}
+	if s.relative != nil {
+		dir := l.c.Dir
+		if f, ok := l.files[n.File]; ok {
+			dir = f.dir
+		}
+		s.relative(dir)
+	}
+}
+
+// text gives a scalar's text with its variables expanded.
+func (l *loader) text(path string, n *source.Node, s scalar) (string, bool) {
+	if n.Kind == source.Map || n.Kind == source.List {
+		l.fault(n.Pos, n.Width, fmt.Sprintf("%s: expected %s, found %s", path, s.want, n.Kind), "")
+		return "", false
+	}
+	l.record(path, n)
+	if _, file := l.files[n.File]; s.template || !file {
+		return n.Text, true
+	}
+	return l.expand(path, n)
+}
+
+// expand replaces variables in a text of a file.
+func (l *loader) expand(path string, n *source.Node) (string, bool) {
+	out, at, err := source.Expand(n.Text, l.env)
+	if err == nil {
+		return out, true
+	}
+	p := n.Pos
+	if !n.Block {
+		p.Column += at
+	}
+	l.fault(p, 2, path+": "+err.Error(), "export it, or write it into .env beside the campaign")
+	return "", false
+}
+
+// record keeps where a value came from and where its content begins.
+func (l *loader) record(path string, n *source.Node) {
+	if n.Line == 0 {
+		if n.File != "" {
+			l.c.origins[path] = n.File
+		}
+		return
+	}
+	l.c.places[path] = place{n.File, n.Line, n.Column}
+	l.c.origins[path] = filepath.Base(n.File) + ":" + strconv.Itoa(n.Line)
+}
+
+func text(p *string) scalar {
+	return scalar{want: "text", print: func() string { return strings.Join(strings.Fields(*p), " ") }, json: jsonType("string"), parse: func(s string) *misfit {
+		if strings.TrimSpace(s) == "" {
+			return &misfit{"it is empty", ""}
+		}
+		*p = s
+		return nil
+	}}
+}
+
+// letterText is text that is a template of the letter's headers.
+func letterText(p *string) scalar {
+	k := text(p)
+	k.template = true
+	inner := k.parse
+	k.parse = func(s string) *misfit {
+		if i := strings.IndexFunc(strings.TrimRight(s, "\n"), func(r rune) bool { return r == '\n' || r == '\r' }); i >= 0 {
+			return &misfit{"it must be one line", ""}
+		}
+		return inner(strings.TrimRight(s, "\n"))
+	}
+	return k
+}
+
+func secret(p *Secret) scalar {
+	return scalar{want: "text", print: func() string { return p.String() }, json: jsonType("string"), parse: func(s string) *misfit {
+		if s == "" {
+			return &misfit{"it is empty", ""}
+		}
+		*p = NewSecret(s)
+		return nil
+	}}
+}
+
+// path is a file's name, relative to the folder of the file that names it.
+func path(p *string) scalar {
+	k := text(p)
+	k.want = "a file"
+	k.relative = func(dir string) {
+		if !filepath.IsAbs(*p) {
+			*p = filepath.Join(dir, *p)
+		}
+	}
+	return k
+}
+
+func oneOf(p *string, values ...string) scalar {
+	options := make([]any, len(values))
+	for i, v := range values {
+		options[i] = v
+	}
+	return scalar{want: orList(values), print: func() string { return *p }, json: map[string]any{"enum": options},
+		parse: func(s string) *misfit {
+			for _, v := range values {
+				if v == s {
+					*p = v
+					return nil
+				}
+			}
+			if near := nearest(s, values); near != "" {
+				return &misfit{fmt.Sprintf("%q must be %s: did you mean %q?", s, orList(values), near), ""}
+			}
+			return &misfit{fmt.Sprintf("%q must be %s", s, orList(values)), ""}
+		}}
+}
+
+func flag(p *bool) scalar { return toggle(p, "true", "false") }
+
+// toggle is a choice between a word for true and one for false.
+func toggle(p *bool, on, off string) scalar {
+	word := map[bool]string{true: on, false: off}
+	var s string
+	k := oneOf(&s, on, off)
+	inner := k.parse
+	k.print = func() string { return word[*p] }
+	k.parse = func(text string) *misfit {
+		m := inner(text)
+		if m == nil {
+			*p = s == on
+		}
+		return m
+	}
+	if on == "true" {
+		k.json = orVariable(map[string]any{"type": "boolean"})
+	}
+	return k
+}
+
+func count[T int | int64](p *T, least, most T) scalar {
+	return scalar{want: "a number", print: func() string { return strconv.FormatInt(int64(*p), 10) },
+		json: orVariable(map[string]any{"type": "integer", "minimum": least, "maximum": most}),
+		parse: func(s string) *misfit {
+			n, err := strconv.ParseInt(strings.ReplaceAll(s, "_", ""), 10, 64)
+			if err != nil {
+				return &misfit{fmt.Sprintf("%q is not a whole number", clip(s)), ""}
+			}
+			if n < int64(least) || n > int64(most) {
+				return &misfit{fmt.Sprintf("%d must lie between %d and %d", n, least, most), ""}
+			}
+			*p = T(n)
+			return nil
+		}}
+}
+
+func duration(p *time.Duration) scalar {
+	return scalar{want: "a time such as 90s or 4h", print: func() string { return showDuration(*p) },
+		json: jsonPattern(`^([0-9.]+(ms|s|m|h|d))+$`),
+		parse: func(s string) *misfit {
+			d, err := parseDuration(s)
+			switch {
+			case isNumber(s):
+				return &misfit{fmt.Sprintf("%q needs a unit", s), s + "s, " + s + "m or " + s + "h?"}
+			case err != nil:
+				return &misfit{fmt.Sprintf("%q is not a time", clip(s)), "write it as 90s, 10m, 4h or 2d"}
+			case d < 0 || d > 366*24*time.Hour:
+				return &misfit{fmt.Sprintf("%q must lie between 0s and 366d", clip(s)), ""}
+			}
+			*p = d
+			return nil
+		}}
+}
+
+// parseDuration takes days, too.
+func parseDuration(s string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(s, "d"); ok && isNumber(days) {
+		n, err := strconv.ParseFloat(days, 64)
+		return time.Duration(min(n, 1e5) * 24 * float64(time.Hour)), err
+	}
+	return time.ParseDuration(s)
+}
+
+func showDuration(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = s[:len(s)-2]
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = s[:len(s)-2]
+	}
+	return s
+}
+
+var sizes = []struct {
+	unit string
+	n    float64
+}{{"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}, {"KB", 1e3}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
+
+func size(p *int64, least int64) scalar {
+	return scalar{want: "a size such as 25MB", print: func() string { return showSize(*p) },
+		json: jsonPattern(`^[0-9.]+(GB|MB|kB|KB|GiB|MiB|KiB|B)$`),
+		parse: func(s string) *misfit {
+			if isNumber(s) {
+				return &misfit{fmt.Sprintf("%q needs a unit", s), s + "MB or " + s + "kB?"}
+			}
+			for _, u := range sizes {
+				number, ok := strings.CutSuffix(s, u.unit)
+				if n, err := strconv.ParseFloat(number, 64); ok && err == nil && isNumber(number) {
+					if n *= u.n; n < float64(least) || n > 1<<40 {
+						return &misfit{fmt.Sprintf("%q must lie between %s and 1TB", s, showSize(least)), ""}
+					}
+					*p = int64(n)
+					return nil
+				}
+			}
+			return &misfit{fmt.Sprintf("%q is not a size", clip(s)), "write it as 25MB or 500kB"}
+		}}
+}
+
+func showSize(n int64) string {
+	for _, u := range sizes {
+		if f := float64(n) / u.n; n > 0 && f == math.Trunc(f) {
+			return strconv.FormatFloat(f, 'f', -1, 64) + u.unit
+		}
+	}
+	return "0B"
+}
+
+var units = []struct {
+	name string
+	per  time.Duration
+}{{"s", time.Second}, {"m", time.Minute}, {"h", time.Hour}, {"d", 24 * time.Hour}}
+
+func rate(p *Rate) scalar {
+	return scalar{want: "a rate such as 20/s", print: func() string { return p.String() },
+		json: jsonPattern(`^([0-9.]+/(s|m|h|d)|none)$`),
+		parse: func(s string) *misfit {
+			if s == "none" {
+				*p = Rate{}
+				return nil
+			}
+			number, unit, slash := strings.Cut(strings.ReplaceAll(s, " ", ""), "/")
+			n, err := strconv.ParseFloat(number, 64)
+			if err != nil || !isNumber(number) {
+				return &misfit{fmt.Sprintf("rate %q is not a rate", clip(s)), "write it as 20/s, 20/m or 500/h"}
+			}
+			if !slash {
+				return &misfit{fmt.Sprintf("rate %q needs a unit", s), fmt.Sprintf("%s/s, %s/m or %s/h?", s, s, s)}
+			}
+			if n <= 0 || n > 1e6 {
+				return &misfit{fmt.Sprintf("rate %q must be more than 0 and at most 1000000", s), "leave the key out for no limit"}
+			}
+			for _, u := range units {
+				if u.name == unit {
+					*p = Rate{N: n, Per: u.per}
+					return nil
+				}
+			}
+			return &misfit{fmt.Sprintf("rate %q has an unknown unit", clip(s)), fmt.Sprintf("%s/s, %s/m, %s/h or %s/d?", number, number, number, number)}
+		}}
+}
+
+// isNumber takes plain decimals only: no sign, exponent, hexadecimal, Inf or NaN.
+func isNumber(s string) bool {
+	return s != "" && len(s) < 20 && strings.Trim(s, "0123456789.") == "" && strings.Count(s, ".") < 2 && s != "."
+}
+
+// clip keeps a value short enough to repeat.
+func clip(s string) string {
+	if utf8.RuneCountInString(s) > 40 {
+		return string([]rune(s)[:40]) + "…"
+	}
+	return s
+}

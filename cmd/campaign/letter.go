@@ -1,0 +1,291 @@
+package campaign
+
+import (
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"github.com/mailblast/mailblast/cmd/campaign/source"
+	"github.com/mailblast/mailblast/delivery/address"
+)
+
+const idLetters = "abcdefghijklmnopqrstuvwxyz0123456789-"
+
+func identifier(p *string) scalar {
+	k := text(p)
+	k.json = map[string]any{"type": "string", "pattern": "^[a-z0-9-]{1,64}$"}
+	k.parse = func(s string) *misfit {
+		if m := idFault(s); m != nil {
+			return m
+		}
+		*p = s
+		return nil
+	}
+	return k
+}
+
+func idFault(s string) *misfit {
+	if s != "" && len(s) <= 64 && strings.Trim(s, idLetters) == "" {
+		return nil
+	}
+	plain := strings.Trim(strings.Map(func(r rune) rune {
+		if strings.ContainsRune(idLetters, r) {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(s)), "-")
+	hint := ""
+	if plain != "" && len(plain) <= 64 {
+		hint = "write: " + plain
+	}
+	return &misfit{fmt.Sprintf("%q must be made of a-z, 0-9 and -, 64 at most", clip(s)), hint}
+}
+
+// mailbox is an address with or without a display name, or a template of one.
+func mailbox(p *string) scalar {
+	k := letterText(p)
+	inner := k.parse
+	k.parse = func(s string) *misfit {
+		if !strings.Contains(s, "{{") {
+			if _, _, err := address.ParseMailbox(s); err != nil {
+				hint := "such as Ana <ana@acme.example>"
+				if strings.Contains(s, "${") {
+					hint = "variables are not expanded in templates"
+				}
+				return &misfit{fmt.Sprintf("%q is no address: %v", clip(s), err), hint}
+			}
+		}
+		return inner(s)
+	}
+	return k
+}
+
+func plainAddress(p *string) scalar {
+	k := text(p)
+	k.parse = func(s string) *misfit {
+		a, err := address.Parse(s)
+		switch {
+		case strings.ContainsAny(s, "{}"):
+			return &misfit{"it must be a plain address: {token} and templates are not supported", ""}
+		case err != nil:
+			return &misfit{fmt.Sprintf("%q is no address: %v", clip(s), err), "without a name, such as bounces@acme.example"}
+		}
+		*p = a.String()
+		return nil
+	}
+	return k
+}
+
+// domain is a recipients' domain in A-labels.
+func domain(p *string) scalar {
+	k := text(p)
+	k.parse = func(s string) *misfit {
+		name, err := address.ParseDomain(s)
+		if err != nil {
+			return &misfit{fmt.Sprintf("%q is no domain: %v", clip(s), err), ""}
+		}
+		*p = name
+		return nil
+	}
+	return k
+}
+
+func secretKey(p *Secret) scalar {
+	k := secret(p)
+	k.parse = func(s string) *misfit {
+		if len(s) < 16 {
+			return &misfit{"it must have 16 characters at least", "make one with: openssl rand -hex 32"}
+		}
+		*p = NewSecret(s)
+		return nil
+	}
+	return k
+}
+
+func recipients(r *Recipients) mapping {
+	file := path(&r.File)
+	inner := file.parse
+	file.parse = func(s string) *misfit {
+		switch strings.ToLower(filepath.Ext(s)) {
+		case ".csv", ".tsv":
+			return inner(s)
+		}
+		if strings.Contains(s, "://") {
+			return &misfit{"a database needs a query", "write: recipients: {dsn: …, query: SELECT …}"}
+		}
+		return &misfit{fmt.Sprintf("%q is no .csv or .tsv file", clip(source.Mask(s))), ""}
+	}
+	file.json = jsonPattern(`\.([cC][sS][vV]|[tT][sS][vV])$`)
+	return mapping{
+		fields: []field{
+			{"dsn", database(&r.DSN), "", "postgres://user:password@host/database or sqlite:FILE."},
+			{"query", text(&r.Query), "", "One SELECT; it runs in a read-only transaction."},
+			{"params", values(&r.Params), "", "Values for :name in the query."},
+			{"file", file, "", "A .csv or .tsv file with a header line."},
+		},
+		short: func(l *loader, path string, n *source.Node) { file.take(l, path, n) },
+		json:  file.json,
+	}
+}
+
+// database is a DSN. Its faults never repeat it, as it may hold a password.
+func database(p *Secret) scalar {
+	var dsn string
+	return scalar{want: "a database", json: jsonPattern(`^(postgres(ql)?://|sqlite:).+`),
+		print: func() string { return redact(p.Reveal()) },
+		parse: func(s string) *misfit {
+			dsn = strings.TrimSpace(s)
+			scheme, rest, _ := strings.Cut(dsn, ":")
+			if scheme != "postgres" && scheme != "postgresql" && scheme != "sqlite" || rest == "" {
+				return &misfit{"it must be postgres://… or sqlite:FILE", ""}
+			}
+			if _, err := url.Parse(dsn); err != nil && scheme != "sqlite" {
+				return &misfit{"it is no URL such as postgres://user:password@host/database", "characters such as @ : / # in a password are written as %40 %3A %2F %23"}
+			}
+			*p = NewSecret(dsn)
+			return nil
+		},
+		relative: func(dir string) {
+			if file, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
+				file = strings.TrimPrefix(file, "//")
+				if !filepath.IsAbs(file) {
+					file = filepath.Join(dir, file)
+				}
+				*p = NewSecret("sqlite:" + file)
+			}
+		}}
+}
+
+// redact shows a DSN without its password.
+func redact(dsn string) string {
+	if strings.HasPrefix(dsn, "sqlite:") || dsn == "" {
+		return dsn
+	}
+	u, err := url.Parse(dsn)
+	if err != nil {
+		return masked
+	}
+	if _, has := u.User.Password(); has {
+		u.User = url.User(u.User.Username())
+	}
+	u.RawQuery = "" // may hold a password, too
+	return u.String()
+}
+
+func attachments(p *[]Attachment) list {
+	object := func(a *Attachment) []field {
+		return []field{
+			{"path", attachmentPath(&a.Path), "", "Below the campaign's folder. Required."},
+			{"name", text(&a.Name), "", "As the recipient sees it. Default: the path's last element."},
+		}
+	}
+	return list{
+		item: func(l *loader, path string, n *source.Node) {
+			var a Attachment
+			before := len(l.faults)
+			mapping{fields: object(&a), need: []string{"path"}, short: func(l *loader, path string, n *source.Node) {
+				attachmentPath(&a.Path).take(l, path, n)
+			}}.take(l, path, n)
+			if len(l.faults) == before {
+				*p = append(*p, a)
+			}
+		},
+		print: func() string {
+			all := make([]string, len(*p))
+			for i, a := range *p {
+				all[i] = a.Path
+			}
+			return "[" + strings.Join(all, ", ") + "]"
+		},
+		json: mapping{fields: object(&Attachment{}), need: []string{"path"}, json: jsonType("string")}.schema(),
+	}
+}
+
+func attachmentPath(p *string) scalar {
+	k := text(p)
+	k.parse = func(s string) *misfit {
+		switch {
+		case strings.Contains(s, "{{"):
+			return &misfit{"attachments of single rows are not supported", ""}
+		case !filepath.IsLocal(s):
+			return &misfit{fmt.Sprintf("%q must lie below the campaign's folder", clip(s)), ""}
+		}
+		*p = s
+		return nil
+	}
+	return k
+}
+
+// ours are header fields that the letter sets itself.
+var ours = []string{"from", "to", "cc", "bcc", "reply-to", "subject", "sender", "date", "message-id", "mime-version", "auto-submitted",
+	"return-path", "received", "dkim-signature", "list-unsubscribe", "list-unsubscribe-post", "list-id"}
+
+func headers(p *[]Header) table {
+	return table{
+		item: func(l *loader, path string, e source.Entry) {
+			var value string
+			before := len(l.faults)
+			if text, hint := headerFault(e.Key); text != "" {
+				l.fault(e.At, len([]rune(e.Key)), path+": "+text, hint)
+			}
+			letterText(&value).take(l, path, e.Value)
+			if len(l.faults) == before {
+				*p = append(*p, Header{Name: e.Key, Value: value})
+			}
+		},
+		print: func() string {
+			all := make([]string, len(*p))
+			for i, h := range *p {
+				all[i] = h.Name
+			}
+			return "{" + strings.Join(all, ", ") + "}"
+		},
+		json: jsonType("string"),
+	}
+}
+
+// headerFault holds a field's name against RFC 5322 §3.6.8 and what the letter sets itself.
+func headerFault(name string) (text, hint string) {
+	lower := strings.ToLower(name)
+	if name == "" || len(name) > 76 || strings.ContainsFunc(name, func(r rune) bool { return r < 33 || r > 126 || r == ':' }) {
+		return "it is no header field's name", "letters, digits and -"
+	}
+	if strings.HasPrefix(lower, "content-") || strings.HasPrefix(lower, "list-") {
+		return "this header field is set for you", ""
+	}
+	for _, o := range ours {
+		if o == lower {
+			return "this header field is set for you", "use the key " + strings.ReplaceAll(lower, "-", "_") + ", if there is one"
+		}
+	}
+	return "", ""
+}
+
+func unsubscribe(u *Unsubscribe) mapping {
+	link := text(&u.URL)
+	link.parse = func(s string) *misfit {
+		parsed, err := url.Parse(strings.ReplaceAll(s, "{token}", "token"))
+		if err != nil || parsed.Host == "" || parsed.Scheme != "https" && parsed.Scheme != "http" || strings.ContainsAny(s, " <>,\r\n") {
+			return &misfit{"it is no URL such as https://acme.example/u?t={token}", ""}
+		}
+		u.URL = s
+		return nil
+	}
+	return mapping{
+		fields: []field{
+			{"url", link, "", "Takes the one-click POST of RFC 8058."},
+			{"mailto", plainAddress(&u.Mailto), "", "A plain address that takes requests by mail."},
+			{"required", flag(&u.Required), "true", "false: a letter that must be sent even without."},
+		},
+		brief: func() (string, bool) { return "false", !u.Required && u.URL == "" && u.Mailto == "" },
+		json:  map[string]any{"anyOf": []any{jsonPattern("^https?://.+"), map[string]any{"const": false}}},
+		short: func(l *loader, path string, n *source.Node) {
+			if n.Kind == source.Bool && n.Text == "false" {
+				return
+			}
+			u.Required = true
+			link.take(l, path, n)
+		},
+	}
+}

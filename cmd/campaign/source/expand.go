@@ -1,0 +1,66 @@
+package source
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Lookup finds an environment variable.
+type Lookup func(name string) (value string, ok bool)
+
+// Expand replaces ${VAR}, ${VAR:-default} and ${VAR:?message} in s. A bare $ is literal. What a variable holds is not
+// expanded again. The error says which variable is missing, at is where its $ stands in s, in characters.
+func Expand(s string, env Lookup) (out string, at int, err error) {
+	var b strings.Builder
+	rest := s
+	for {
+		i := strings.Index(rest, "${")
+		if i < 0 {
+			b.WriteString(rest)
+			return b.String(), 0, nil
+		}
+		b.WriteString(rest[:i])
+		at = len([]rune(s[:len(s)-len(rest)+i]))
+		end := strings.IndexByte(rest[i:], '}')
+		if end < 0 {
+			return "", at, fmt.Errorf("${ is never closed by }")
+		}
+		value, err := expandOne(rest[i+2:i+end], env)
+		if err != nil {
+			return "", at, err
+		}
+		b.WriteString(value)
+		rest = rest[i+end+1:]
+	}
+}
+
+func expandOne(expr string, env Lookup) (string, error) {
+	name, rest, has := strings.Cut(expr, ":")
+	if !isName(name) {
+		return "", fmt.Errorf("${%s} is not a variable: its name must be letters, digits and _", Mask(expr))
+	}
+	value, ok := env(name)
+	switch {
+	case !has && ok:
+		return value, nil
+	case !has:
+		return "", fmt.Errorf("the variable %s is not set", name)
+	case value != "":
+		return value, nil
+	case strings.HasPrefix(rest, "-"):
+		return rest[1:], nil
+	case strings.HasPrefix(rest, "?"):
+		return "", fmt.Errorf("the variable %s is not set: %s", name, Mask(strings.TrimSpace(rest[1:])))
+	}
+	return "", fmt.Errorf("${%s} must be ${VAR}, ${VAR:-default} or ${VAR:?message}", Mask(expr))
+}
+
+func isName(s string) bool {
+	for i, r := range s {
+		letter := r == '_' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'
+		if !letter && (i == 0 || r < '0' || r > '9') {
+			return false
+		}
+	}
+	return s != ""
+}
