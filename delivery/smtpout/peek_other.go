@@ -1,0 +1,9 @@
+//go:build !unix
+
+package smtpout
+
+import "net"
+
+// stirred would tell, without waiting, that the peer has sent something or closed. Here that shows with the next
+// command.
+func stirred(net.Conn) bool { return false }
