@@ -1,0 +1,110 @@
+package screen
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// Plan is what a run is about to do. It is shown as a block and written as the plan event.
+type Plan struct {
+	Run          string        `json:"run"`
+	From         string        `json:"from"`
+	Via          string        `json:"via"`              // relay as host:port, or "the recipients' mail exchangers"
+	Limits       []string      `json:"limits,omitempty"` // such as "20/s", "4 connections"
+	Rows         int           `json:"rows"`
+	Already      int           `json:"already_sent"`
+	Suppressed   int           `json:"suppressed"`
+	Duplicate    int           `json:"duplicate"`
+	Invalid      int           `json:"invalid"`
+	Null         int           `json:"null,omitempty"`   // rows left out because a field they print is empty
+	Ended        int           `json:"ended,omitempty"`  // failed or unknown before, and not asked to be tried again
+	Beyond       int           `json:"beyond,omitempty"` // left for later by --limit
+	ToSend       int           `json:"to_send"`          // rows
+	Deliveries   int           `json:"deliveries"`       // what these rows come to, with their cc and bcc; equal to ToSend without
+	InDoubt      int           `json:"in_doubt"`         // at most so many could be unknown after a crash
+	About        time.Duration `json:"-"`                // expected length; 0 is not known
+	FirstTo      string        `json:"first_to,omitempty"`
+	FirstSubject string        `json:"first_subject,omitempty"`
+	LastTest     string        `json:"last_test,omitempty"` // such as "today 09:12 to ana@acme.example"
+	CanTest      bool          `json:"-"`                   // the question offers a test letter
+	Notes        []string      `json:"notes,omitempty"`     // what else to know before saying yes
+}
+
+// Write shows the plan.
+func (p *Plan) Write(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s  from %s via %s", Printable(p.Run), Printable(p.From), Printable(p.Via))
+	if len(p.Limits) > 0 {
+		fmt.Fprintf(&b, " (%s)", Printable(strings.Join(p.Limits, ", ")))
+	}
+	b.WriteString("\n  " + p.sum() + "\n")
+	if p.FirstTo != "" {
+		fmt.Fprintf(&b, "  first: %s \"%s\"", Printable(p.FirstTo), Printable(p.FirstSubject))
+		if p.LastTest != "" {
+			fmt.Fprintf(&b, "     last test: %s", Printable(p.LastTest))
+		}
+		b.WriteByte('\n')
+	}
+	if p.InDoubt > 0 && p.ToSend > 0 {
+		fmt.Fprintf(&b, "  at most %s on the wire at once: a crash leaves no more than these in doubt\n", Comma(p.InDoubt))
+	}
+	for _, n := range p.Notes {
+		fmt.Fprintf(&b, "  %s\n", Printable(n))
+	}
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return fmt.Errorf("plan: %w", err)
+	}
+	return nil
+}
+
+// sum is the line that accounts for every row.
+func (p *Plan) sum() string {
+	var b strings.Builder
+	b.WriteString(Comma(p.Rows) + " " + plural(p.Rows, "row", "rows"))
+	fmt.Fprintf(&b, "   − %s already sent", Comma(p.Already))
+	for _, c := range []struct {
+		n    int
+		name string
+	}{{p.Suppressed, "suppressed"}, {p.Duplicate, "duplicate"}, {p.Invalid, "invalid"}, {p.Null, "with an empty field"},
+		{p.Ended, "failed or unknown before"}, {p.Beyond, "beyond the limit"}} {
+		if c.n > 0 {
+			fmt.Fprintf(&b, "   − %s %s", Comma(c.n), c.name)
+		}
+	}
+	fmt.Fprintf(&b, "   =  %s to send", Comma(p.ToSend))
+	if p.Deliveries != p.ToSend && p.Deliveries > 0 {
+		fmt.Fprintf(&b, " (%s with cc and bcc)", Comma(p.Deliveries))
+	}
+	if p.About > 0 && p.ToSend > 0 {
+		b.WriteString(", about " + roughly(p.About))
+	}
+	return b.String()
+}
+
+// Question is what the plan asks.
+func (p *Plan) Question() string {
+	q := fmt.Sprintf("Send to %s %s? Type yes", Comma(p.ToSend), plural(p.ToSend, "person", "people"))
+	if p.CanTest {
+		q += ", or t to send yourself a test first"
+	}
+	return q + ": "
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+func roughly(d time.Duration) string {
+	if d < time.Minute {
+		return "a minute"
+	}
+	if d < time.Hour {
+		return fmt.Sprintf("%d min", int(d.Round(time.Minute).Minutes()))
+	}
+	return short(d)
+}
