@@ -1,0 +1,283 @@
+package rows
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"github.com/mailblast/mailblast/composer"
+	"github.com/mailblast/mailblast/composer/rows/sqltext"
+)
+
+// postgres is a query to a PostgreSQL server.
+type postgres struct {
+	stmt   *statement
+	name   string // the DSN with nothing secret in it
+	secret string
+	db     *sqlx.DB
+	limits bool // the DSN leaves the statement's time limit to us
+	o      Options
+}
+
+const (
+	dialTimeout = 10 * time.Second
+	lockTimeout = time.Minute // for a table that somebody else rewrites
+	firstDelay  = 100 * time.Millisecond
+	maxDelay    = 3 * time.Second
+)
+
+func newPostgres(src Source, o Options) (*postgres, error) {
+	// What the parsers say of a faulty DSN may quote the password, so it is not repeated.
+	bad := &Error{Source: "recipients", Text: "the dsn is no valid PostgreSQL URL",
+		Hint: "postgres://user:password@host:5432/database?sslmode=require; special characters of the password as %XX"}
+	u, err := url.Parse(src.DSN)
+	if err != nil {
+		return nil, bad
+	}
+	cfg, err := pq.NewConfig(src.DSN)
+	if err != nil {
+		return nil, bad
+	}
+	if cfg.ConnectTimeout == 0 {
+		cfg.ConnectTimeout = dialTimeout
+	}
+	cfg.FallbackApplicationName = "mailblast"
+	name := url.URL{Scheme: "postgres", Host: u.Host, Path: u.Path}
+	if user := u.User.Username(); user != "" {
+		name.User = url.User(user)
+	}
+	p := &postgres{name: name.String(), secret: cfg.Password, o: o}
+	p.limits = !u.Query().Has("statement_timeout") && !strings.Contains(cfg.Options, "statement_timeout")
+	if p.stmt, err = prepare(p.name, src, sqltext.PostgreSQL()); err != nil {
+		return nil, err
+	}
+	c, err := pq.NewConnectorConfig(cfg)
+	if err != nil {
+		return nil, bad
+	}
+	p.db = sqlx.NewDb(sql.OpenDB(c), "postgres")
+	p.db.SetMaxOpenConns(1)
+	return p, nil
+}
+
+func (p *postgres) close() error { return p.db.Close() }
+
+func (p *postgres) read(ctx context.Context, w *writer) error {
+	conn, err := p.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close() //nolint:errcheck // nothing was written
+	tx, err := conn.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return p.judge(err)
+	}
+	defer tx.Rollback() //nolint:errcheck // nothing was written
+	if err := p.limit(ctx, tx); err != nil {
+		return p.judge(err)
+	}
+	begun := time.Now()
+	if err := p.stmt.stream(ctx, tx, w, func(i int, v any) any { return pgValue(w.s.cols[i], v) }); err != nil {
+		return p.judge(err)
+	}
+	p.o.Log.Info("recipients read", "source", p.name, "rows", w.s.n, "took", time.Since(begun))
+	return nil
+}
+
+// limit bounds how long the server works on the query and waits for locks.
+func (p *postgres) limit(ctx context.Context, tx *sqlx.Tx) error {
+	if !p.limits {
+		return nil
+	}
+	for _, s := range []string{
+		fmt.Sprintf("SET LOCAL statement_timeout = %d", p.o.Timeout.Milliseconds()),
+		fmt.Sprintf("SET LOCAL lock_timeout = %d", min(lockTimeout, p.o.Timeout).Milliseconds()),
+	} {
+		if _, err := tx.ExecContext(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// connect tries for as long as Options.Wait says, unless the server answers and refuses.
+func (p *postgres) connect(ctx context.Context) (*sqlx.Conn, error) {
+	deadline := time.Now().Add(p.o.Wait)
+	for delay := firstDelay; ; delay = min(2*delay, maxDelay) {
+		try, cancel := context.WithDeadline(ctx, deadline)
+		conn, err := p.db.Connx(try)
+		cancel()
+		if err == nil {
+			return conn, nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		e := p.explain(err)
+		if e.Kind != Unreachable {
+			return nil, e
+		}
+		if delay == firstDelay {
+			p.o.Log.Warn("the database does not answer yet", "source", p.name, "error", e.Text, "trying_for", p.o.Wait)
+		}
+		if time.Until(deadline) < delay {
+			e.Text = fmt.Sprintf("not reachable for %v: %s", p.o.Wait, e.Text)
+			return nil, e
+		}
+		t := time.NewTimer(delay)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// judge makes an *Error of what went wrong in a read, or a *broken when the connection is to blame.
+func (p *postgres) judge(err error) error {
+	if own := (*Error)(nil); errors.As(err, &own) {
+		return err
+	}
+	e := p.explain(err)
+	var said *pq.Error
+	if !errors.As(err, &said) && e.Kind == Unreachable {
+		return &broken{e}
+	}
+	if said != nil {
+		switch said.Code {
+		case "40001", "40P01", "57P01", "57P02", "57P03", "57P05": // conflict with recovery, deadlock, shut down
+			return &broken{e}
+		}
+		if said.Code.Class() == "08" {
+			return &broken{e}
+		}
+	}
+	return e
+}
+
+// explain says what an error means for the user. What no server said is trouble on the way.
+func (p *postgres) explain(err error) *Error {
+	e := Error{Kind: Unreachable, Source: p.name, Text: p.redact(err.Error())}
+	var said *pq.Error
+	if !errors.As(err, &said) {
+		if errors.Is(err, pq.ErrSSLNotSupported) {
+			e.Kind = Denied
+			e.Hint = "for a server on this machine add ?sslmode=disable to the dsn"
+		}
+		return &e
+	}
+	e.Text = p.redact(said.Message) + " (" + string(said.Code) + ")"
+	switch class := said.Code.Class(); {
+	case said.Code == "57014":
+		e.Text = fmt.Sprintf("the query was cancelled: %s; its limit is %v", said.Message, p.o.Timeout)
+	case said.Code == "55P03":
+		e.Text = "the query waited too long for a lock on a table"
+	case said.Code == "25006":
+		e.Kind, e.Text = Invalid, "the query writes: recipients are read in a read-only transaction ("+said.Message+")"
+	case class == "28" || said.Code == "3D000" || said.Code == "3F000":
+		e.Kind = Denied
+		e.Hint = "check user, password and database of the dsn, and the server's pg_hba.conf"
+	case class == "08" || class == "53" || class == "57" || class == "58" || class == "40":
+	default:
+		e.Kind, e.Hint = Invalid, p.redact(said.Hint)
+	}
+	if e.Kind == Invalid {
+		if at := position(said.Position); at > 0 {
+			return e.placed(p.stmt.raw, p.stmt.Offset(octets(p.stmt.Text, at-1)))
+		}
+	}
+	return &e
+}
+
+func (p *postgres) redact(s string) string {
+	if p.secret == "" {
+		return s
+	}
+	return strings.ReplaceAll(s, p.secret, "***")
+}
+
+// position reads what PostgreSQL says of a fault's place: characters from 1.
+func position(s string) (n int) {
+	if _, err := fmt.Sscan(s, &n); err != nil {
+		return 0
+	}
+	return n
+}
+
+// octets gives where the n-th character of s begins.
+func octets(s string, n int) int {
+	for i := range s {
+		if n--; n < 0 {
+			return i
+		}
+	}
+	return len(s)
+}
+
+// pgValue makes the value the package documentation states of what the driver gives.
+func pgValue(col composer.Column, v any) any {
+	switch v := v.(type) {
+	case time.Time:
+		return pgMoment(col.Type, v)
+	case string:
+		if col.Type == "bpchar" {
+			return strings.TrimRight(v, " ")
+		}
+		return v
+	case []byte:
+		switch col.Type {
+		case "bytea":
+			return base64Of(v)
+		case "json", "jsonb":
+			return compactJSON(v)
+		case "oid":
+			if n, err := parseInt(v); err == nil {
+				return n
+			}
+		}
+		return string(v)
+	}
+	return v // nil, int64, float64, bool
+}
+
+func pgMoment(typ string, t time.Time) any {
+	m := Moment{Time: t}
+	switch typ {
+	case "date":
+		m.form = dateForm
+	case "time", "timetz":
+		m.form = timeForm
+		if typ == "timetz" {
+			m.form = timetzForm
+		}
+		if t.Day() == 2 { // the driver's way to say 24:00:00, which no time.Time can
+			return strings.Replace(m.String(), "00:00:00", "24:00:00", 1)
+		}
+	case "timestamptz":
+		m.form = timestamptzForm
+	default:
+		m.form = timestampForm
+	}
+	if t.Year() < 1 {
+		return fmt.Sprintf("%s BC", Moment{Time: t.AddDate(1-2*t.Year(), 0, 0), form: m.form})
+	}
+	return m
+}
+
+func compactJSON(v []byte) string {
+	var b bytes.Buffer
+	if json.Compact(&b, v) != nil {
+		return string(v)
+	}
+	return b.String()
+}
