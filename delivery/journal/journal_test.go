@@ -1,0 +1,171 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/mailblast/mailblast/delivery"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func open(t testing.TB, dir string) *Book {
+	t.Helper()
+	b, err := Open(context.Background(), Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { check(t, b.Close()) })
+	return b
+}
+
+// serve runs the writer until stop is called, which gives its error.
+func serve(b *Book) (stop func() error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- b.Serve(ctx) }()
+	return func() error { cancel(); return <-done }
+}
+
+func begin(t testing.TB, b *Book, s Spec) *Run {
+	t.Helper()
+	r, err := b.Begin(context.Background(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { check(t, r.Close()) })
+	return r
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func id(r *Run, n int) delivery.ID {
+	i := delivery.ID{Run: r.info.ID, Copy: uint16(n % 2)}
+	i.Key[0], i.Key[7], i.Key[15] = byte(n*167), byte(n>>8), byte(n)
+	return i
+}
+
+func message(r *Run, n int) *delivery.Message {
+	return &delivery.Message{ID: id(r, n), To: "p@x.test", Journal: r}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	dir := t.TempDir()
+	check(t, os.Chmod(dir, 0o770))
+	if _, err := Open(context.Background(), Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "0770") {
+		t.Errorf("a directory others may write to: %v", err)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	check(t, os.WriteFile(file, nil, 0o600))
+	if _, err := Open(context.Background(), Options{Dir: file}); err == nil {
+		t.Error("a file was taken for a directory")
+	}
+}
+
+func TestNewerSchema(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	b := open(t, dir)
+	_, err := b.write.Exec(`UPDATE schema SET version = 7`)
+	check(t, err)
+	_, err = Open(context.Background(), Options{Dir: dir})
+	var newer *NewerError
+	if !errors.As(err, &newer) || newer.Have != 7 {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestModes(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "state")
+	b := open(t, dir)
+	stop := serve(b)
+	r := begin(t, b, Spec{Campaign: "spring"})
+	check(t, r.Intend([]*delivery.Message{message(r, 1)})(context.Background()))
+	modes := map[string]os.FileMode{"": 0o700, "journal.db": 0o600, "journal.db-wal": 0o600, "journal.db-shm": 0o600}
+	for name, want := range modes {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil {
+			t.Error(err)
+		} else if info.Mode().Perm() != want {
+			t.Errorf("%s has mode %v", name, info.Mode())
+		}
+	}
+	check(t, stop())
+	if err := r.Intend(nil)(context.Background()); !errors.Is(err, ErrClosed) {
+		t.Errorf("intent after the end: %v", err)
+	}
+}
+
+func TestResume(t *testing.T) {
+	ctx, dir := context.Background(), filepath.Join(t.TempDir(), "state")
+	b := open(t, dir)
+	stop := serve(b)
+	r := begin(t, b, Spec{Campaign: "spring", Key: "w1"})
+	if !r.Info().Fresh {
+		t.Error("not fresh")
+	}
+	first := time.UnixMicro(1764000000123456)
+	var ms []*delivery.Message
+	for n := range 6 {
+		ms = append(ms, message(r, n))
+		ms[n].First = first
+	}
+	check(t, r.Intend(ms)(ctx))
+	r.Record([]delivery.Outcome{
+		{ID: id(r, 0), To: "p@x.test", Status: delivery.Sent, Attempt: 1, Try: 1, Charged: true, First: first, At: first},
+		{ID: id(r, 1), Status: delivery.Deferred, Attempt: 1, Try: 1, Charged: true, Via: 1, First: first, Next: first.Add(time.Minute)},
+		{ID: id(r, 2), Status: delivery.Failed, Attempt: 1, Try: 1, Charged: true, First: first},
+		{ID: id(r, 3), Status: delivery.NotTried},
+	})
+	check(t, r.Expect(ctx, 6, 6))
+	check(t, stop())
+	if c := r.Counts(); c.Sent != 1 || c.Failed != 1 || c.Deferrals != 1 || c.Final() != 2 {
+		t.Errorf("counts %+v", c)
+	}
+
+	b = open(t, dir)
+	stop = serve(b)
+	r = begin(t, b, Spec{Campaign: "spring", Key: "w1"})
+	if r.Info().Fresh {
+		t.Error("fresh")
+	}
+	want := []State{{Status: delivery.Sent}, {Status: delivery.Deferred, Via: 1, Attempts: 1, Tries: 1, Next: first.Add(time.Minute)},
+		{Status: delivery.Failed}, {}, {Status: delivery.Unknown}, {Status: delivery.Unknown}, {}}
+	ids := make([]delivery.ID, len(want))
+	for n := range ids {
+		ids[n] = id(r, n)
+	}
+	got, err := r.Lookup(ctx, ids)
+	check(t, err)
+	for n := range want {
+		if got[n].Status != want[n].Status || got[n].Via != want[n].Via || !got[n].Next.Equal(want[n].Next) {
+			t.Errorf("%d: got %+v, want %+v", n, got[n], want[n])
+		}
+		if n != 3 && n != 6 && !got[n].First.Equal(first) {
+			t.Errorf("%d: first %v", n, got[n].First)
+		}
+	}
+	if c := r.Before(); c.Sent != 1 || c.Failed != 1 || c.Unknown != 2 {
+		t.Errorf("before %+v", c)
+	}
+	n, err := r.Reopen(ctx, delivery.Failed)
+	if check(t, err); n != 1 {
+		t.Errorf("%d reopened", n)
+	}
+	got, err = r.Lookup(ctx, ids[2:3])
+	if check(t, err); got[0] != (State{}) {
+		t.Errorf("reopened: %+v", got[0])
+	}
+	check(t, stop())
+}

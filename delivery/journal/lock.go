@@ -1,0 +1,141 @@
+package journal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Holder says which process carries a run on.
+type Holder struct {
+	PID   int       `json:"pid"`
+	Host  string    `json:"host"`
+	Start time.Time `json:"start"`
+	Run   string    `json:"run"`
+}
+
+// LockedError says that another process carries the run on.
+type LockedError struct{ Holder Holder }
+
+func (e *LockedError) Error() string {
+	h := e.Holder
+	if h.PID == 0 {
+		return "another process is at this run"
+	}
+	return fmt.Sprintf("%s is being sent by process %d on %s since %s", h.Run, h.PID, h.Host, h.Start.Format(time.DateTime))
+}
+
+var errHeld = errors.New("held by another process")
+
+// Held is a lock until Release, or until the process ends in whatever way.
+type Held struct{ file *os.File }
+
+// Lock takes the lock of a run in a state directory. It does not wait; the error is *LockedError when another process
+// has it. The file is never unlinked: two processes could then lock two files of one name.
+func Lock(ctx context.Context, dir, run string, me Holder) (*Held, error) {
+	path := lockFile(dir, run)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	if err := checkOwner(dir); err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	if err := patiently(ctx, f); err != nil {
+		holder, _ := readHolder(f) // without it the message says less
+		if errors.Is(err, errHeld) {
+			return nil, errors.Join(&LockedError{holder}, f.Close())
+		}
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
+	}
+	me.Run = run
+	text, err := json.Marshal(me)
+	if err == nil {
+		err = f.Truncate(0)
+	}
+	if err == nil {
+		_, err = f.WriteAt(append(text, '\n'), 0)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
+	}
+	return &Held{f}, nil
+}
+
+// patiently tries a few times: a Peek at what a killed process left may hold the lock for an instant.
+func patiently(ctx context.Context, f *os.File) error {
+	for try := 0; ; try++ {
+		err := flock(f, true)
+		if !errors.Is(err, errHeld) || try == 3 {
+			return err
+		}
+		t := time.NewTimer(10 * time.Millisecond)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// Release empties the file and gives the lock back.
+func (h *Held) Release() error {
+	if err := errors.Join(h.file.Truncate(0), h.file.Close()); err != nil {
+		return fmt.Errorf("lock: %w", err)
+	}
+	return nil
+}
+
+// Peek tells who carries a run on, without taking part.
+func Peek(dir, run string) (Holder, bool, error) {
+	f, err := os.Open(lockFile(dir, run))
+	if errors.Is(err, os.ErrNotExist) {
+		return Holder{}, false, nil
+	}
+	if err != nil {
+		return Holder{}, false, fmt.Errorf("lock: %w", err)
+	}
+	defer f.Close()
+	holder, err := readHolder(f)
+	if err != nil { // released, or about to be taken
+		return Holder{}, false, nil
+	}
+	switch err := flock(f, false); {
+	case errors.Is(err, errHeld):
+		return holder, true, nil
+	case err != nil:
+		return Holder{}, false, fmt.Errorf("lock: %w", err)
+	}
+	return Holder{}, false, nil // its process died
+}
+
+func readHolder(f *os.File) (h Holder, err error) {
+	text, err := io.ReadAll(io.NewSectionReader(f, 0, 4096))
+	if err == nil {
+		err = json.Unmarshal(text, &h)
+	}
+	return h, err
+}
+
+// lockFile names the file of a run; a run's key may hold anything.
+func lockFile(dir, run string) string {
+	var b strings.Builder
+	for _, c := range []byte(run) {
+		if c == '-' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return filepath.Join(dir, "locks", b.String()+".lock")
+}

@@ -1,0 +1,172 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/mailblast/mailblast/delivery"
+)
+
+// ErrClosed is the error of everything that is asked of a journal whose Serve has ended.
+var ErrClosed = errors.New("journal: closed")
+
+// batch is what one commit will hold. It is filled under Book.mu, then belongs to Serve.
+type batch struct {
+	parts []*part
+	done  chan struct{} // closed when it is on disk, or err says why not
+	err   error
+}
+
+// part is a batch's share of one run.
+type part struct {
+	run      *Run
+	intents  []byte // entries in the order given
+	outcomes []delivery.Outcome
+}
+
+func newBatch() *batch { return &batch{done: make(chan struct{})} }
+
+func (t *batch) part(r *Run) *part {
+	for _, p := range t.parts {
+		if p.run == r {
+			return p
+		}
+	}
+	p := &part{run: r}
+	t.parts = append(t.parts, p)
+	return p
+}
+
+// give adds to the batch that fills, and wakes Serve.
+func (b *Book) give(r *Run, add func(*part)) (*batch, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err != nil {
+		return nil, b.err
+	}
+	t := b.filling
+	add(t.part(r))
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+	return t, nil
+}
+
+// stop lets no more in, and fails what is in.
+func (b *Book) stop(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err != nil {
+		return
+	}
+	b.err = err
+	b.filling.err = err
+	close(b.filling.done)
+}
+
+// take gives what waits; nil is nothing. With last, nothing can be given any more once nothing waits.
+func (b *Book) take(last bool) *batch {
+	b.mu.Lock()
+	if t := b.filling; len(t.parts) > 0 {
+		b.filling = newBatch()
+		b.mu.Unlock()
+		return t
+	}
+	b.mu.Unlock()
+	if last {
+		b.stop(ErrClosed)
+	}
+	return nil
+}
+
+// Serve writes all that is given until ctx ends and nothing waits any more, or until a write fails: then the error is
+// returned, and every later onDisk gives it, so that no dot goes. A failed commit is never tried again: after a failed
+// fsync the file cannot be trusted by this process. It must be called once, and not after Close.
+func (b *Book) Serve(ctx context.Context) error {
+	for {
+		t := b.take(ctx.Err() != nil)
+		if t == nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			select {
+			case <-b.wake:
+			case <-ctx.Done():
+			}
+			continue
+		}
+		if err := b.commit(context.WithoutCancel(ctx), t); err != nil {
+			err = fmt.Errorf("journal: write: %w", err)
+			b.stop(err)
+			t.err = err
+			close(t.done)
+			return err
+		}
+		for _, p := range t.parts {
+			p.run.counter.add(p.outcomes)
+		}
+		close(t.done)
+	}
+}
+
+// flush waits until all that was given before is on disk. Serve must be running.
+func (b *Book) flush(ctx context.Context, r *Run) error {
+	t, err := b.give(r, func(*part) {})
+	if err != nil {
+		return err
+	}
+	return t.wait(ctx)
+}
+
+func (t *batch) wait(ctx context.Context) error {
+	select {
+	case <-t.done:
+		return t.err
+	case <-ctx.Done():
+		select {
+		case <-t.done:
+			return t.err
+		default:
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// update runs f in one transaction of the one write connection.
+func (b *Book) update(ctx context.Context, f func(*sqlx.Tx) error) error {
+	tx, err := b.write.BeginTxx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := f(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
+}
+
+func (b *Book) commit(ctx context.Context, t *batch) error {
+	return b.update(ctx, func(tx *sqlx.Tx) error {
+		w, err := b.writer(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, p := range t.parts {
+			if len(p.intents) > 0 {
+				_, err := tx.ExecContext(ctx, `INSERT INTO intents (run, at, after, entries) VALUES (?, ?, ?, ?)`,
+					int64(p.run.info.ID), time.Now().UnixMicro(), w.last, p.intents)
+				if err != nil {
+					return err
+				}
+			}
+			if err := w.add(p.run.info.ID, p.run.round, p.outcomes); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
