@@ -1,0 +1,100 @@
+package smtptest
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// rule is one line of a script: what to do at an event instead of the proper reply.
+type rule struct {
+	event   string
+	nth     int // of that event on the connection; 0 is every one
+	actions []action
+}
+
+type action struct {
+	verb string
+	d    time.Duration
+	n    int
+	text string
+}
+
+// parse reads a script. Each line is
+//
+//	event[#n]: action; action; …
+//
+// The events are connect, each command's name in lower case, tls (after the handshake), body (once the 354 is out) and
+// dot (the message has come). #n is the n-th of its kind on the connection. The actions are
+//
+//	250 text      reply with this line
+//	raw "octets"  write these octets, quoted as in Go
+//	drip D text   write the line octet by octet, D apart
+//	times N text  write the line N times
+//	blow N        write N octets without line end
+//	wait D        wait
+//	skip N        read N octets of body (after a 354)
+//	accept        keep the message, without replying
+//	ok            reply as is proper (a message at dot is kept)
+//	drop, rst     close; close with a reset
+//	half          close our direction only
+//	hang          read nothing, write nothing, until the client is gone or the test ends
+func parse(script string) ([]rule, error) {
+	var rules []rule
+	for line := range strings.SplitSeq(script, "\n") {
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		event, rest, ok := strings.Cut(line, ":")
+		if !ok {
+			return nil, fmt.Errorf("%q has no event", line)
+		}
+		r := rule{event: event}
+		if name, nth, ok := strings.Cut(event, "#"); ok {
+			n, err := strconv.Atoi(nth)
+			if err != nil {
+				return nil, fmt.Errorf("%q: %w", line, err)
+			}
+			r.event, r.nth = name, n
+		}
+		for part := range strings.SplitSeq(rest, ";") {
+			a, err := parseAction(strings.TrimSpace(part))
+			if err != nil {
+				return nil, fmt.Errorf("%q: %w", line, err)
+			}
+			r.actions = append(r.actions, a)
+		}
+		rules = append(rules, r)
+	}
+	return rules, nil
+}
+
+func parseAction(s string) (a action, err error) {
+	verb, rest, _ := strings.Cut(s, " ")
+	a.verb, a.text = verb, rest
+	switch verb {
+	case "drop", "rst", "half", "hang", "ok", "accept":
+		return a, nil
+	case "raw":
+		a.text, err = strconv.Unquote(rest)
+		return a, err
+	case "wait":
+		a.d, err = time.ParseDuration(rest)
+		return a, err
+	case "drip":
+		var d string
+		d, a.text, _ = strings.Cut(rest, " ")
+		a.d, err = time.ParseDuration(d)
+		return a, err
+	case "times", "skip", "blow":
+		var n string
+		n, a.text, _ = strings.Cut(rest, " ")
+		a.n, err = strconv.Atoi(n)
+		return a, err
+	}
+	if _, err = strconv.Atoi(strings.TrimSuffix(verb[:min(3, len(verb))], "-")); err != nil {
+		return a, fmt.Errorf("%q is no action", s)
+	}
+	return action{verb: "say", text: s}, nil
+}
