@@ -68,6 +68,8 @@ type Body interface {
 type Journal interface {
 	// Intend notes that these are about to be sent. onDisk blocks until that is on disk; an error means no dot may go.
 	Intend(ms []*Message) (onDisk func(context.Context) error)
+	// Record notes every outcome of a try, Deferred and NotTried included: the latter makes its intent void. os is the
+	// journal's to keep.
 	Record(os []Outcome)
 	// Defer offers a deferred message to its owner; true means the owner brings it back (spool, fleet schedule).
 	Defer(m *Message, o Outcome) (mine bool)

@@ -1,0 +1,308 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/mailblast/mailblast/delivery/lanes"
+)
+
+// thread is one goroutine of a queue's pool, and the Feed of the Sender it calls. What follows reply is owned by Run's
+// goroutine.
+type thread struct {
+	d     *Dispatcher
+	q     *queue
+	work  chan assignment // closed: the thread ends
+	reply chan *grant     // one for each call of Next
+
+	site    *lanes.Site[*Message]
+	hands   map[ID]hand // messages with the Sender
+	flights int         // batches with the Sender
+	batches int         // so far on this site
+	asked   bool        // the Sender called Next
+	moved   bool        // some message got an outcome
+	since   time.Time
+	room    int // of the call of Next that is parked
+	leaving bool
+}
+
+// assignment is what a thread is to do next.
+type assignment struct {
+	domain string
+	via    int
+}
+
+// hand is a message with the Sender.
+type hand struct {
+	m     *Message
+	f     *flight
+	fresh bool // it was never tried before
+}
+
+// flight is a batch with the Sender.
+type flight struct {
+	parcel lanes.Parcel[*Message]
+	left   int         // messages without outcome
+	armed  atomic.Bool // its intent was awaited: the dot may have been written
+}
+
+// grant is what Next makes a batch of.
+type grant struct {
+	f  *flight
+	ms []*Message
+}
+
+// panicked is the fault of a Sender that panicked.
+type panicked struct {
+	value any
+	stack []byte
+}
+
+func (p *panicked) Error() string { return fmt.Sprintf("panic: %v", p.value) }
+
+func (t *thread) run(ctx context.Context) {
+	defer t.d.threads.Done()
+	for a := range t.work {
+		err := t.serve(ctx, a)
+		t.d.calls <- func() { t.d.served(t, a, err) }
+	}
+}
+
+// serve calls the Sender; a panic there costs its messages one try, not the run.
+func (t *thread) serve(ctx context.Context, a assignment) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &panicked{v, debug.Stack()}
+		}
+	}()
+	return t.q.o.Sender.Serve(ctx, a.domain, a.via, t)
+}
+
+// Next implements Feed.
+func (t *thread) Next(ctx context.Context, room int, wait bool) *Batch {
+	select {
+	case t.d.calls <- func() { t.d.next(t, room, wait) }:
+	case <-ctx.Done():
+		return nil
+	}
+	var g *grant
+	select {
+	case g = <-t.reply:
+	case <-ctx.Done():
+		t.d.calls <- func() { t.d.withdraw(t) }
+		g = <-t.reply
+	}
+	if g == nil {
+		return nil
+	}
+	return t.batch(g)
+}
+
+// batch completes messages that waited as records, and has the journal note what is about to be sent.
+func (t *thread) batch(g *grant) *Batch {
+	b := &Batch{Messages: g.ms, Date: g.ms[0].First}
+	for _, m := range g.ms {
+		if ref, ok := m.Content.(spilled); ok {
+			if err := t.d.o.Revive(m, string(ref)); err != nil {
+				t.revert(g.ms, fmt.Errorf("message %s: %w", string(ref), err))
+				return nil
+			}
+		}
+		b.Date = earlier(b.Date, m.First)
+	}
+	onDisk := g.ms[0].Journal.Intend(g.ms)
+	b.Intent = func(ctx context.Context) error {
+		g.f.armed.Store(true)
+		if err := onDisk(ctx); err != nil {
+			g.f.armed.Store(false)
+			return err
+		}
+		return nil
+	}
+	return b
+}
+
+// revert gives messages back that cannot even be completed, and stops the run.
+func (t *thread) revert(ms []*Message, err error) {
+	os := make([]Outcome, len(ms))
+	for i, m := range ms {
+		os[i].ID = m.ID
+	}
+	t.d.calls <- func() {
+		for _, h := range t.claim(os) {
+			t.untake(h.m)
+			t.q.set.Back(&h.f.parcel, h.m)
+			t.drop(h)
+		}
+		t.d.stop(err)
+	}
+}
+
+// Done implements Feed.
+func (t *thread) Done(os ...Outcome) {
+	own := append([]Outcome(nil), os...)
+	t.d.calls <- func() { t.d.settle(t, own) }
+}
+
+// next answers t's call of Next, or parks it until our own limits let something go.
+func (d *Dispatcher) next(t *thread, room int, wait bool) {
+	t.asked, t.room = true, max(room, 1)
+	g, end := d.grant(t, t.room)
+	// A Sender that waits with batches in flight would wait for itself when these use up the limit.
+	if g == nil && !end && wait && t.flights == 0 && t.site.Blocked() && !t.q.set.Others(t.site) {
+		t.q.parked = append(t.q.parked, t)
+		return
+	}
+	t.reply <- g
+}
+
+// withdraw answers t's call of Next if it is parked still.
+func (d *Dispatcher) withdraw(t *thread) {
+	for i, p := range t.q.parked {
+		if p == t {
+			t.q.parked = append(t.q.parked[:i], t.q.parked[i+1:]...)
+			t.reply <- nil
+			return
+		}
+	}
+}
+
+// enter sets t to work on a site.
+func (t *thread) enter(s *lanes.Site[*Message]) {
+	t.site, t.since = s, t.d.now
+	t.batches, t.asked, t.moved = 0, false, false
+	domain := s.First().Domain
+	s.Enter()
+	t.work <- assignment{domain: domain, via: s.Via}
+}
+
+// take counts ms as being with t's Sender.
+func (t *thread) take(p lanes.Parcel[*Message], ms []*Message) *grant {
+	f := &flight{parcel: p, left: len(ms)}
+	for _, m := range ms {
+		h := hand{m: m, f: f, fresh: m.First.IsZero()}
+		if h.fresh {
+			m.First = t.d.now
+		}
+		m.Via = t.site.Via
+		t.hands[m.ID] = h
+	}
+	t.batches++
+	if t.flights++; t.flights == 1 {
+		t.site.Leave()
+	}
+	t.q.flying += len(ms)
+	t.d.flying += len(ms)
+	return &grant{f: f, ms: ms}
+}
+
+// drop counts one message as no longer with t's Sender.
+func (t *thread) drop(h hand) {
+	t.q.flying--
+	t.d.flying--
+	t.q.dirty = true
+	if h.f.left--; h.f.left > 0 {
+		return
+	}
+	if t.flights--; t.flights == 0 {
+		t.site.Enter() // before the lane is counted as free: t comes back for it
+	}
+	t.q.set.Finish(&h.f.parcel)
+}
+
+// untake gives a message's tokens back.
+func (t *thread) untake(m *Message) {
+	t.d.total.Return(1)
+	t.q.limit.Return(1)
+	t.d.domains.of(m.Domain, t.d.now).Return(1)
+}
+
+// served takes t back from its Sender.
+func (d *Dispatcher) served(t *thread, a assignment, err error) {
+	p := (*panicked)(nil)
+	if errors.As(err, &p) {
+		d.o.Log.Error("a delivery thread panicked", "queue", t.q.o.Name, "domain", a.domain, "panic", p.value, "stack", string(p.stack))
+		d.panicked = fmt.Errorf("queue %s: %s: %w", t.q.o.Name, a.domain, p)
+	}
+	d.sweep(t, a, p != nil)
+	site := t.site
+	if t.moved {
+		site.Fruitless = 0
+	} else if !t.asked || t.batches > 0 {
+		d.backOff(site)
+	}
+	t.site = nil
+	site.Leave()
+	site.Relearn()
+	if err != nil && p == nil {
+		d.failed(t.q, a, err)
+	}
+	t.q.dirty = true
+	if t.leaving {
+		t.q.leaving--
+		t.q.end(t)
+		return
+	}
+	t.q.idle = append(t.q.idle, t)
+}
+
+// backOff leaves a site alone for a while whose Sender did nothing with what it was given.
+func (d *Dispatcher) backOff(s *lanes.Site[*Message]) {
+	wait := min(100*time.Millisecond<<min(s.Fruitless, 10), time.Minute)
+	s.Fruitless++
+	s.Hold(d.now.Add(wait))
+}
+
+// sweep gives an outcome to what the Sender left without one. Where the dot may have been written, none but Unknown is
+// certain not to send twice.
+func (d *Dispatcher) sweep(t *thread, a assignment, panicked bool) {
+	if len(t.hands) == 0 {
+		return
+	}
+	var os []Outcome
+	for id, h := range t.hands {
+		o := Outcome{ID: id, Status: NotTried, Text: "the sender gave no outcome"}
+		switch {
+		case h.f.armed.Load():
+			o.Status, o.Stage = Unknown, StageDot
+		case panicked:
+			o.Status, o.Class = Deferred, ClassSoft
+		}
+		if panicked {
+			o.Text = "a fault of our own while it was sent"
+		}
+		os = append(os, o)
+	}
+	if !panicked {
+		d.o.Log.Error("a sender returned without an outcome for every message", "queue", t.q.o.Name, "domain", a.domain, "messages", len(os))
+	}
+	d.settle(t, os)
+}
+
+// failed judges the error of a Sender: the other way is taken where there is one, else the run stops.
+func (d *Dispatcher) failed(q *queue, a assignment, err error) {
+	if d.stopping && errors.Is(err, context.Canceled) {
+		return // it was cut
+	}
+	h := (*Halt)(nil)
+	if !errors.As(err, &h) {
+		d.stop(fmt.Errorf("queue %s: %s: %w", q.o.Name, a.domain, err))
+		return
+	}
+	if !d.o.Fallback || d.halted[1-a.via] != nil {
+		d.stop(err)
+		return
+	}
+	if d.halted[a.via] == nil {
+		d.o.Log.Warn("this way is closed, everything goes the other", "via", a.via, "reason", h.Error())
+		d.halted[a.via] = h
+		for _, each := range d.queues {
+			each.set.Regroup()
+		}
+		d.touchAll()
+	}
+}
