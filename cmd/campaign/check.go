@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/mailblast/mailblast/cmd/campaign/source"
 	"github.com/mailblast/mailblast/delivery/address"
@@ -102,7 +101,7 @@ func (l *loader) check(root *source.Node) {
 	if c.Expect.Max > 0 && c.Expect.Min > c.Expect.Max {
 		l.at("expect.min", 1, fmt.Sprintf("expect: min %d is more than max %d", c.Expect.Min, c.Expect.Max), "")
 	}
-	if c.Unsubscribe.Required && c.Unsubscribe.URL == "" && c.Unsubscribe.Mailto == "" && present(root, "unsubscribe") {
+	if n := root.Get("unsubscribe"); n != nil && n.Kind == source.Map && c.Unsubscribe.Required && !present(n, "url") && !present(n, "mailto") {
 		l.at("unsubscribe", 1, "unsubscribe: url or mailto is missing", "false for notices that need none")
 	}
 	if !present(root, "unsubscribe") {
@@ -203,9 +202,6 @@ func (l *loader) warnAt(path, text string) {
 
 func (l *loader) checkRetry() {
 	r := l.c.Retry
-	if r.First < time.Second && l.c.places["retry.first"].line > 0 {
-		l.at("retry.first", 2, "retry.first: it must be 1s at least", "")
-	}
 	if r.First > r.Max {
 		l.at("retry.first", 2, fmt.Sprintf("retry: first %s is more than max %s", showDuration(r.First), showDuration(r.Max)), "")
 	}

@@ -118,3 +118,5 @@ const intro = "# campaign.yaml\n\n<!-- Generated from cmd/campaign/keys.go by `g
 	"**Where a value comes from.** A flag, then its variable (`MAILBLAST_RATE`), campaign.yaml, the nearest `mailblast.yaml` in its folder or\n" +
 	"above (a key given in both is campaign.yaml's as a whole), the default. `mailblast check --show config` prints where each is from.\n\n" +
 	"**Paths.** Template, text, layout and attachments lie below the campaign's folder. Other files are relative to the file that names them.\n\n"
+
+	//go:generate go test -run TestGenerated . -update

@@ -1,5 +1,7 @@
 package campaign
 
+import "time"
+
 // keys is the table of campaign.yaml: what is read, docs/campaign.md and the JSON schema all come from it.
 func keys(c *Campaign) []field {
 	return append(letterKeys(c), sendingKeys(c)...)
@@ -70,7 +72,7 @@ func generalKeys(g *General) []field {
 		{"connections", count(&g.Connections, 1, 10_000), "", "At most. Default: connections."},
 		{"per_domain", count(&g.PerDomain, 1, 10_000), "3", "Connections to one domain at most."},
 		{"messages_per_connection", count(&g.MessagesPerConnection, 1, 1_000_000), "100", "Then it is closed and a new one opened."},
-		{"idle", duration(&g.Idle), "30s", "How long a connection without work is kept, in any queue."},
+		{"idle", duration(&g.Idle, time.Second), "30s", "How long a connection without work is kept, in any queue."},
 		{"rate", rate(&g.Rate), "", "Default: no limit."},
 	}
 }
@@ -86,11 +88,11 @@ func queueKeys(q *Queue) []field {
 
 func retryKeys(r *Retry) []field {
 	return []field{
-		{"for", duration(&r.For), "4h", "How long after its first try a message is tried again."},
-		{"first", duration(&r.First), "1m", "The first delay; it doubles with each try."},
-		{"max", duration(&r.Max), "30m", "The longest delay."},
-		{"jitter", flag(&r.Jitter), "true", "Vary delays a little, so that tries spread out."},
-		{"wait", duration(&r.Wait), "10m", "When only later tries remain and the next is further away than this, the run pauses."},
+		{"for", duration(&r.For, 0), "4h", "How long after its first try a message is tried again."},
+		{"first", duration(&r.First, time.Second), "1m", "The first delay; it doubles with each try."},
+		{"max", duration(&r.Max, time.Second), "30m", "The longest delay."},
+		{"jitter", boolean(&r.Jitter), "true", "Vary delays a little, so that tries spread out."},
+		{"wait", duration(&r.Wait, 0), "10m", "When only later tries remain and the next is further away than this, the run pauses."},
 	}
 }
 
@@ -107,6 +109,6 @@ func relayKeys(r *Relay) []field {
 		{"auth", oneOf(&r.Auth, "auto", "plain", "login", "xoauth2"), "auto", "How to log in; auto takes the best that the server offers."},
 		{"hello", hello(&r.Hello), "", "The name in EHLO. Default: the machine's name."},
 		{"ca_file", path(&r.CAFile), "", "PEM certificates to trust in place of the system's."},
-		{"insecure_auth", flag(&r.InsecureAuth), "false", "Let the password go over an unencrypted connection."},
+		{"insecure_auth", boolean(&r.InsecureAuth), "false", "Let the password go over an unencrypted connection."},
 	}
 }

@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -36,7 +37,7 @@ type scalar struct {
 	parse    func(text string) *misfit
 	print    func() string
 	json     map[string]any
-	template bool // ${VAR} is left alone
+	template bool             // ${VAR} is left alone
 	relative func(dir string) // called with the folder of the file that holds the value
 }
 
@@ -45,7 +46,7 @@ func (s scalar) schema() map[string]any { return s.json }
 
 func (s scalar) take(l *loader, path string, n *source.Node) {
 	text, ok := l.text(path, n, s)
-	if !ok || text == "" && n.Text != "" { // a variable that is empty is a key that is not set
+	if !ok {
 		return
 	}
 	if m := s.parse(text); m != nil {
@@ -84,7 +85,11 @@ func (l *loader) expand(path string, n *source.Node) (string, bool) {
 	if !n.Block {
 		p.Column += at
 	}
-	l.fault(p, 2, path+": "+err.Error(), "export it, or write it into .env beside the campaign")
+	hint := ""
+	if _, ok := errors.AsType[*source.Unset](err); ok {
+		hint = "export it, or write it into .env beside the campaign"
+	}
+	l.fault(p, 2, path+": "+err.Error(), hint)
 	return "", false
 }
 
@@ -166,7 +171,7 @@ func oneOf(p *string, values ...string) scalar {
 		}}
 }
 
-func flag(p *bool) scalar { return toggle(p, "true", "false") }
+func boolean(p *bool) scalar { return toggle(p, "true", "false") }
 
 // toggle is a choice between a word for true and one for false.
 func toggle(p *bool, on, off string) scalar {
@@ -204,7 +209,7 @@ func count[T int | int64](p *T, least, most T) scalar {
 		}}
 }
 
-func duration(p *time.Duration) scalar {
+func duration(p *time.Duration, least time.Duration) scalar {
 	return scalar{want: "a time such as 90s or 4h", print: func() string { return showDuration(*p) },
 		json: jsonPattern(`^([0-9.]+(ms|s|m|h|d))+$`),
 		parse: func(s string) *misfit {
@@ -214,8 +219,8 @@ func duration(p *time.Duration) scalar {
 				return &misfit{fmt.Sprintf("%q needs a unit", s), s + "s, " + s + "m or " + s + "h?"}
 			case err != nil:
 				return &misfit{fmt.Sprintf("%q is not a time", clip(s)), "write it as 90s, 10m, 4h or 2d"}
-			case d < 0 || d > 366*24*time.Hour:
-				return &misfit{fmt.Sprintf("%q must lie between 0s and 366d", clip(s)), ""}
+			case d < least || d > 366*24*time.Hour:
+				return &misfit{fmt.Sprintf("%q must lie between %s and 366d", clip(s), showDuration(least)), ""}
 			}
 			*p = d
 			return nil

@@ -217,9 +217,10 @@ func attachmentPath(p *string) scalar {
 	return k
 }
 
-// ours are header fields that the letter sets itself.
-var ours = []string{"from", "to", "cc", "bcc", "reply-to", "subject", "sender", "date", "message-id", "mime-version", "auto-submitted",
-	"return-path", "received", "dkim-signature", "list-unsubscribe", "list-unsubscribe-post", "list-id"}
+// ours are header fields that the letter sets itself, with the key to use for them.
+var ours = map[string]string{"from": "from", "to": "to", "cc": "cc", "bcc": "bcc", "reply-to": "reply_to", "subject": "subject", "sender": "", "date": "",
+	"message-id": "", "mime-version": "", "auto-submitted": "", "return-path": "return_path", "received": "", "dkim-signature": "",
+	"list-unsubscribe": "unsubscribe", "list-unsubscribe-post": "unsubscribe"}
 
 func headers(p *[]Header) table {
 	return table{
@@ -251,15 +252,14 @@ func headerFault(name string) (text, hint string) {
 	if name == "" || len(name) > 76 || strings.ContainsFunc(name, func(r rune) bool { return r < 33 || r > 126 || r == ':' }) {
 		return "it is no header field's name", "letters, digits and -"
 	}
-	if strings.HasPrefix(lower, "content-") || strings.HasPrefix(lower, "list-") {
-		return "this header field is set for you", ""
+	key, is := ours[lower]
+	if !is && !strings.HasPrefix(lower, "content-") && !strings.HasPrefix(lower, "list-") {
+		return "", ""
 	}
-	for _, o := range ours {
-		if o == lower {
-			return "this header field is set for you", "use the key " + strings.ReplaceAll(lower, "-", "_") + ", if there is one"
-		}
+	if key != "" {
+		hint = "use the key " + key
 	}
-	return "", ""
+	return "this header field is set for you", hint
 }
 
 func unsubscribe(u *Unsubscribe) mapping {
@@ -276,7 +276,7 @@ func unsubscribe(u *Unsubscribe) mapping {
 		fields: []field{
 			{"url", link, "", "Takes the one-click POST of RFC 8058."},
 			{"mailto", plainAddress(&u.Mailto), "", "A plain address that takes requests by mail."},
-			{"required", flag(&u.Required), "true", "false: a letter that must be sent even without."},
+			{"required", boolean(&u.Required), "true", "false: a letter that must be sent even without."},
 		},
 		brief: func() (string, bool) { return "false", !u.Required && u.URL == "" && u.Mailto == "" },
 		json:  map[string]any{"anyOf": []any{jsonPattern("^https?://.+"), map[string]any{"const": false}}},

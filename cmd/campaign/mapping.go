@@ -22,13 +22,18 @@ func (m mapping) show() string { return "" }
 func (m mapping) take(l *loader, path string, n *source.Node) {
 	switch {
 	case n.Kind == source.Map:
+		if n.Line > 0 {
+			l.c.places[path] = place{n.File, n.Line, n.Column}
+		}
 		l.mapping(path, m.fields, n, path)
 		for _, key := range m.need {
 			if v := n.Get(key); v == nil || v.Kind == source.Null {
 				l.fault(n.Pos, n.Width, fmt.Sprintf("%s: %s is missing", path, key), "")
 			}
 		}
-	case n.Kind == source.List || m.short == nil:
+	case n.Kind == source.List:
+		l.fault(n.Pos, n.Width, path+": a list is not supported", "")
+	case m.short == nil:
 		l.fault(n.Pos, n.Width, fmt.Sprintf("%s: expected a mapping, found %s", path, n.Kind), "")
 	default:
 		l.record(path, n)
@@ -47,12 +52,21 @@ func (l *loader) mapping(path string, fields []field, n *source.Node, under stri
 	for _, f := range fields {
 		at := join(path, f.key)
 		v := n.Get(f.key)
-		if v != nil && v.Kind != source.Null {
+		if v != nil && v.Kind != source.Null && !l.blank(v) {
 			f.kind.take(l, at, v)
 			continue
 		}
 		l.fallBack(at, f)
 	}
+}
+
+// blank tells whether a value is made of variables that are all empty: the key is not set then.
+func (l *loader) blank(n *source.Node) bool {
+	if n.Kind != source.Text || !strings.HasPrefix(n.Text, "${") {
+		return false
+	}
+	s, _, err := source.Expand(n.Text, l.env)
+	return err == nil && s == ""
 }
 
 // fallBack takes a key's default, and that of the keys below it.

@@ -88,6 +88,7 @@ func (l *loader) unknown(e source.Entry, fields []field, under string) {
 
 // homeOf finds the mapping that a misplaced key belongs to.
 func homeOf(key, under string) string {
+	key = strings.ToLower(key)
 	top := keys(&Campaign{})
 	if under != "" && slices.ContainsFunc(top, func(f field) bool { return f.key == key }) {
 		return "no other key, at the left margin"

@@ -128,8 +128,8 @@ func (l *loader) checkRelay(path string, r *Relay, n *source.Node) {
 
 func (l *loader) checkLogin(path string, r *Relay, n *source.Node) {
 	var given []string
-	for name, is := range map[string]bool{"password": !r.Password.Empty(), "password_file": r.PasswordFile != "",
-		"password_command": len(r.PasswordCommand) > 0, "token_command": len(r.TokenCommand) > 0} {
+	for name, is := range map[string]bool{"password": !r.Password.Empty() || present(n, "password"), "password_file": present(n, "password_file"),
+		"password_command": present(n, "password_command"), "token_command": present(n, "token_command")} {
 		if is {
 			given = append(given, name)
 		}

@@ -1,8 +1,6 @@
 package campaign
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -126,23 +124,23 @@ func runCommand(ctx context.Context, what string, argv []string, dir string) (Se
 	case err != nil:
 		return Secret{}, fmt.Errorf("%s: %w%s", what, err, complaint.words())
 	}
-	return firstLine(what, out.Bytes())
+	return firstLine(what, out.kept)
 }
 
 // bounded keeps the first octets that are written and drops the rest.
-type bounded struct{ bytes.Buffer }
+type bounded struct{ kept []byte }
 
 func (b *bounded) Write(p []byte) (int, error) {
-	b.Buffer.Write(p[:min(len(p), maxSecret-b.Len())])
+	b.kept = append(b.kept, p[:min(len(p), maxSecret-len(b.kept))]...)
 	return len(p), nil
 }
 
 // words gives the first line as part of an error.
 func (b *bounded) words() string {
-	scan := bufio.NewScanner(bytes.NewReader(b.Bytes()))
-	if !scan.Scan() || strings.TrimSpace(scan.Text()) == "" {
+	line, _, _ := strings.Cut(strings.TrimSpace(string(b.kept)), "\n")
+	if line == "" {
 		return ""
 	}
-	r := []rune(source.Mask(scan.Text()))
+	r := []rune(source.Mask(line))
 	return ": " + string(r[:min(len(r), 200)])
 }

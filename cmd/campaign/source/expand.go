@@ -1,12 +1,24 @@
 package source
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // Lookup finds an environment variable.
 type Lookup func(name string) (value string, ok bool)
+
+// Unset is the error of Expand for a variable that is not set.
+type Unset struct{ Name, Message string }
+
+func (e *Unset) Error() string {
+	if e.Message != "" {
+		return "the variable " + e.Name + " is not set: " + e.Message
+	}
+	return "the variable " + e.Name + " is not set"
+}
 
 // Expand replaces ${VAR}, ${VAR:-default} and ${VAR:?message} in s. A bare $ is literal. What a variable holds is not
 // expanded again. The error says which variable is missing, at is where its $ stands in s, in characters.
@@ -20,14 +32,14 @@ func Expand(s string, env Lookup) (out string, at int, err error) {
 			return b.String(), 0, nil
 		}
 		b.WriteString(rest[:i])
-		at = len([]rune(s[:len(s)-len(rest)+i]))
+		before := s[:len(s)-len(rest)+i]
 		end := strings.IndexByte(rest[i:], '}')
 		if end < 0 {
-			return "", at, fmt.Errorf("${ is never closed by }")
+			return "", utf8.RuneCountInString(before), errors.New("${ is never closed by }")
 		}
 		value, err := expandOne(rest[i+2:i+end], env)
 		if err != nil {
-			return "", at, err
+			return "", utf8.RuneCountInString(before), err
 		}
 		b.WriteString(value)
 		rest = rest[i+end+1:]
@@ -44,13 +56,13 @@ func expandOne(expr string, env Lookup) (string, error) {
 	case !has && ok:
 		return value, nil
 	case !has:
-		return "", fmt.Errorf("the variable %s is not set", name)
+		return "", &Unset{Name: name}
 	case value != "":
 		return value, nil
 	case strings.HasPrefix(rest, "-"):
 		return rest[1:], nil
 	case strings.HasPrefix(rest, "?"):
-		return "", fmt.Errorf("the variable %s is not set: %s", name, Mask(strings.TrimSpace(rest[1:])))
+		return "", &Unset{Name: name, Message: Mask(strings.TrimSpace(rest[1:]))}
 	}
 	return "", fmt.Errorf("${%s} must be ${VAR}, ${VAR:-default} or ${VAR:?message}", Mask(expr))
 }

@@ -87,7 +87,7 @@ func window(line string, column, width int) (string, int, int) {
 
 // What follows these in a source line is a secret. The value's length is kept, so that the caret still fits.
 var (
-	secretKey = regexp.MustCompile(`(?i)((?:password|secret|token|database_url|dsn)["']?\s*:\s*)("(?:[^"\\]|\\.)*"?|'[^']*'?|[^,}#]+)`)
+	secretKey = regexp.MustCompile(`(?i)((?:password|secret|token)["']?\s*:\s*)(\$\{[^}]*\}|"(?:[^"\\]|\\.)*"?|'[^']*'?|[^,}#]+)`)
 	userinfo  = regexp.MustCompile(`(://[^:/@\s]*:)(\S+)@`)
 	pair      = regexp.MustCompile(`(?i)((?:password|passwd|pwd)\s*=\s*)([^\s&"']+)`)
 	variable  = regexp.MustCompile(`^["']?\$\{[^}]*\}["']?\s*$`)

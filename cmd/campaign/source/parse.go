@@ -98,14 +98,25 @@ func (f *File) convert(tree *ast.File) {
 	}
 	c := &converter{file: f, anchors: map[string]ast.Node{}, open: map[string]bool{}}
 	if len(bodies) > 1 {
-		c.fault(bodies[1].GetToken(), "the file holds more than one document", "keep what follows the line --- in a file of its own")
+		c.fault(head(bodies[1]), "the file holds more than one document", "keep what follows the line --- in a file of its own")
 	}
 	root := c.node(bodies[0], 0)
+	if c.tooMany {
+		return
+	}
 	if root.Kind != Map {
 		f.Faults = append(f.Faults, f.Fault(root.Pos, root.Width, "expected keys such as `name: spring-offer`, found "+root.Kind.String(), ""))
 		return
 	}
 	f.Root = root
+}
+
+// head is the first token of a document.
+func head(n ast.Node) *token.Token {
+	if m, ok := n.(*ast.MappingNode); ok && len(m.Values) > 0 && m.Values[0].Key != nil {
+		return m.Values[0].Key.GetToken()
+	}
+	return n.GetToken()
 }
 
 var template = regexp.MustCompile(`^(\s*(?:-\s+)?(?:[\w.-]+|"[^"]*"):\s+)(\{\{.*)$`)
@@ -122,7 +133,7 @@ func (f *File) syntax(err error) Fault {
 	}
 	text, hint := "this is not YAML: "+plain(se.Message), ""
 	switch {
-	case strings.Contains(se.Message, `'\t'`):
+	case strings.Contains(se.Message, "cannot start any token"):
 		text, hint = "a line is indented with a tab", "indent with spaces"
 	case strings.Contains(se.Message, "mapping value is not allowed"):
 		text, hint = "this line is not a key with a value", "text with `: ` in it needs quotes; a key must be indented like its neighbours"
@@ -130,6 +141,10 @@ func (f *File) syntax(err error) Fault {
 		text, hint = "text follows a value that has ended", `put single quotes around the whole, such as '"Ana" <ana@acme.example>'`
 	case strings.Contains(se.Message, "reserved character"), strings.Contains(se.Message, "directive"):
 		text, hint = "a value that starts with "+first(se.Token.Value)+" needs quotes", ""
+	case strings.Contains(se.Message, "invalid key"):
+		text, hint = "a key must be a word", "text with { or [ in it needs quotes"
+	case strings.Contains(se.Message, "must be specified"):
+		text, hint = "a comma or a closing bracket is missing", "inside of { } and [ ], text with { or $ in it needs quotes, such as \"${VAR}\""
 	case strings.Contains(se.Message, "end character of"):
 		text, hint = "a quote is opened here and never closed", ""
 	case strings.Contains(se.Message, "end token"):
