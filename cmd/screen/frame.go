@@ -105,7 +105,7 @@ func (s *Screen) bar(snap Snapshot, room int) string {
 	}
 	width := room - cells(head) - len(" 100% ") - cells(tail)
 	if width < 5 {
-		return fit(fmt.Sprintf("%s%4d%%%s", head, 100*snap.done()/snap.Total, tail), room)
+		return fit(fmt.Sprintf("%s%4d%%%s", head, snap.percent(), tail), room)
 	}
 	line := render(head, width, snap.done(), snap.Total)
 	line += strings.Repeat(" ", max(0, room-cells(tail)-cells(line)))
@@ -202,7 +202,7 @@ func (s *Screen) line(now time.Time, snap Snapshot) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s sent %s", now.Format(time.TimeOnly), Comma(snap.Sent))
 	if snap.Total > 0 {
-		fmt.Fprintf(&b, " of %s (%d%%)", Comma(snap.Total), 100*snap.done()/snap.Total)
+		fmt.Fprintf(&b, " of %s (%d%%)", Comma(snap.Total), snap.percent())
 	}
 	for _, c := range []struct {
 		name string

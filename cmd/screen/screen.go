@@ -59,6 +59,8 @@ type Queue struct {
 
 func (s Snapshot) done() int { return s.Sent + s.Failed + s.Unknown + s.Suppressed + s.Skipped }
 
+func (s Snapshot) percent() int { return min(100, 100*s.done()/s.Total) }
+
 const (
 	barEvery    = 200 * time.Millisecond
 	linesEvery  = time.Minute
@@ -70,8 +72,8 @@ const (
 // Screen shows a run. It is safe for concurrent use.
 type Screen struct {
 	o     Options
-	rates window                          // Run only, like shown and frame
-	shown struct{ line, event time.Time } // when last
+	rates window                          // Run only, like due and frame
+	due   struct{ line, event time.Time } // when next
 	frame []string                        // what stands at the bottom of the terminal now
 
 	mu      sync.Mutex
@@ -104,9 +106,9 @@ func (s *Screen) Run(ctx context.Context) {
 		s.pin()
 		defer s.unpin()
 	}
+	s.due.line, s.due.event = time.Now().Add(s.o.Every), time.Now().Add(eventsEvery)
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	s.shown.line, s.shown.event = time.Now(), time.Now()
 	for {
 		s.show()
 		select {
@@ -145,14 +147,23 @@ func (s *Screen) show() {
 	if s.o.Mode == Bar {
 		s.paint(s.draw(snap))
 	}
-	if s.o.Mode == Lines && now.Sub(s.shown.line) >= s.o.Every {
-		s.shown.line = now
+	if s.o.Mode == Lines && isDue(&s.due.line, now, s.o.Every) {
 		s.emit(s.line(now, snap))
 	}
-	if s.o.Events != nil && now.Sub(s.shown.event) >= eventsEvery {
-		s.shown.event = now
+	if s.o.Events != nil && isDue(&s.due.event, now, eventsEvery) {
 		s.progress(snap)
 	}
+}
+
+// isDue tells that next has come, and sets the one after it on the same beat.
+func isDue(next *time.Time, now time.Time, every time.Duration) bool {
+	if now.Before(*next) {
+		return false
+	}
+	for !now.Before(*next) {
+		*next = next.Add(every)
+	}
+	return true
 }
 
 // Write takes whole lines of a log and shows them above the bar. It never waits for the terminal while the bar is up,
