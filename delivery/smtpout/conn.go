@@ -38,7 +38,7 @@ type conn struct {
 	inBody  bool         // between DATA and the final dot
 	reset   bool         // the next transaction begins with RSET
 	used    int          // transactions
-	cached  bool         // it was idle before
+	cached  bool         // it comes from the cache and has not proven itself since
 	idle    time.Duration
 	perConn int
 	idleEnd time.Time

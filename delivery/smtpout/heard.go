@@ -2,6 +2,7 @@ package smtpout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -68,7 +69,7 @@ func (x *transaction) heardRcpt(m *delivery.Message, r smtpwire.Reply) *fault {
 	case r.Class() == 3:
 		return x.outOfStep(delivery.StageRcpt, r)
 	case crowded(r) && x.accepted > 0:
-		x.c.host.learn(&x.c.host.rcptMax, x.accepted)
+		x.c.host.crowds(x.accepted)
 		x.done = append(x.done, x.outcome(m, delivery.NotTried, delivery.StageRcpt))
 	default:
 		x.done = append(x.done, x.replied(m, delivery.StageRcpt, r))
@@ -172,7 +173,14 @@ func (x *transaction) cutShort(err error) {
 		x.settle(func(m *delivery.Message) delivery.Outcome { return x.replied(m, delivery.StageDot, r) })
 		return
 	}
-	x.giveUp(describe(err) + " in the middle of the message")
+	switch {
+	case readErr == nil:
+		x.giveUp(fmt.Sprintf("protocol error: %d before the end of the message", r.Code))
+	case errors.Is(err, errEarly):
+		x.giveUp(describe(readErr) + " in the middle of the message")
+	default:
+		x.giveUp(describe(err) + " in the middle of the message")
+	}
 }
 
 // giveUp defers all and the connection is not used again.

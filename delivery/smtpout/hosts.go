@@ -18,23 +18,26 @@ const (
 	aliveFor  = time.Minute
 	tolerance = 3
 	knownMax  = 20_000
+	// keepLimit is how long a limit that showed itself once is believed: it may have been a restart.
+	keepLimit = 30 * time.Minute
 )
 
 // host is what was learnt of one host and port. It is shared by all queues.
 type host struct {
 	key string
 
-	mu       sync.Mutex
-	fails    int       // in a row
-	rounds   int       // cool-downs in a row
-	refusals int       // of them, those that followed a 5yz greeting or EHLO
-	coolFrom time.Time // when the present cool-down was set
-	cool     time.Time // when it ends
-	last     *fault    // why
-	okAt     time.Time // when it last took a sender
-	perConn  int       // messages until it said 421; 0 is not known
-	rcptMax  int       // recipients a transaction until it said 452; 0 is not known
-	lies     int       // pipelined groups that ended in silence or junk
+	mu        sync.Mutex
+	fails     int       // in a row
+	rounds    int       // cool-downs in a row
+	refusals  int       // of them, those that followed a 5yz greeting or EHLO
+	coolFrom  time.Time // when the present cool-down was set
+	cool      time.Time // when it ends
+	last      *fault    // why
+	okAt      time.Time // when it last took a sender
+	perConn   int       // messages until it said 421; 0 is not known
+	perConnAt time.Time
+	rcptMax   int // recipients a transaction until it said 452; 0 is not known
+	lies      int // pipelined groups that ended in silence or junk
 }
 
 // maxLies pipelined groups without all their replies mark a host as one to be talked to command by command.
@@ -91,12 +94,17 @@ func (h *host) refusedTwice() bool {
 	return h.refusals >= 2
 }
 
-// learn updates a limit that the host has shown.
-func (h *host) learn(limit *int, n int) {
+// fills notes that the host ended a busy connection after n messages.
+func (h *host) fills(n int) {
 	h.mu.Lock()
-	if n > 0 && (*limit == 0 || n < *limit) {
-		*limit = n
-	}
+	h.perConn, h.perConnAt = n, time.Now()
+	h.mu.Unlock()
+}
+
+// crowds notes that the host took n recipients in a transaction and no more.
+func (h *host) crowds(n int) {
+	h.mu.Lock()
+	h.rcptMax = n
 	h.mu.Unlock()
 }
 
@@ -123,7 +131,7 @@ func (h *host) limits(perConn int) (messages, recipients int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	recipients = maxRecipients
-	if h.perConn > 0 {
+	if h.perConn > 0 && time.Since(h.perConnAt) < keepLimit {
 		perConn = min(perConn, h.perConn)
 	}
 	if h.rcptMax > 0 {

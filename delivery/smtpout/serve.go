@@ -90,15 +90,17 @@ func (p *pump) deliver(ctx context.Context, b *delivery.Batch) (down *fault, err
 		if len(x.done) > 0 {
 			p.feed.Done(x.done...)
 		}
-		again := f != nil && p.spent(f, &avoid)
-		p.settle(x, f)
-		if !again && (f != nil || err != nil) {
+		if f == nil || f.halts {
+			p.settle(x, f)
+			if f == nil && err == nil {
+				return nil, nil
+			}
 			return p.report(x.open, f, began, err)
 		}
-		if f == nil {
-			return nil, nil
+		if !p.stale(f) {
+			avoid, before = append(avoid, p.c.host), f
 		}
-		before = f
+		p.drop(false)
 		b = &delivery.Batch{Messages: x.open, Intent: b.Intent, Date: b.Date}
 	}
 }
@@ -113,24 +115,20 @@ func (p *pump) settle(x *transaction, f *fault) {
 	}
 }
 
-// spent tells that a batch which came to nothing is to be tried again at once: over a fresh connection when this one
-// had been used before, else with the next host.
-func (p *pump) spent(f *fault, avoid *[]*host) bool {
-	if f.halts {
-		return false
-	}
-	h := p.c.host
-	if p.c.cached || p.c.used > 1 {
-		if f.code == 421 {
-			h.learn(&h.perConn, p.c.used-1)
+// stale tells that a connection which came to nothing had been used before: it says nothing about the host, and the
+// batch is tried over another one. A fresh one speaks for the host, and the batch goes to the next.
+func (p *pump) stale(f *fault) bool {
+	c := p.c
+	if c.used > 1 || c.cached {
+		if f.code == 421 && !c.cached {
+			c.host.fills(c.used - 1)
 		}
 		return true
 	}
 	if f.cools {
-		h.fail(f, time.Now())
+		c.host.fail(f, time.Now())
 	}
-	*avoid = append(*avoid, h)
-	return true
+	return false
 }
 
 // connect sees to it that there is a connection.

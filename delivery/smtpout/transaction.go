@@ -47,6 +47,7 @@ func (x *transaction) run(ctx context.Context) (*fault, error) {
 	}
 	x.c.used++
 	ready, f := x.announce()
+	x.c.cached = x.c.cached && f != nil
 	if f != nil || !ready {
 		return f, nil
 	}
