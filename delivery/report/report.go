@@ -1,0 +1,263 @@
+// Package report tells what became of a campaign run.
+//
+//  1. Build walks the run's outcomes once, with memory that does not grow with the list, into one Report value;
+//  2. Text, JSON and Receipt print that value, for a person, a program and a cron mail;
+//  3. CSV walks the outcomes again and writes the people of one state with the columns of their row, to be corrected
+//     and fed back.
+package report
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mailblast/mailblast/delivery"
+)
+
+// Source is what a report is made from. Outcomes has one deciding outcome for each delivery: Deferred and NotTried ones
+// are pending. It and Skipped may be walked more than once.
+type Source struct {
+	Run        string // its name, such as "spring-offer/2026-W48"
+	Campaign   string
+	Started    time.Time
+	Finished   time.Time // zero: not finished
+	Rows       int       // of the list; 0: not known
+	Deliveries int       // that the run is to end with, skipped rows apart; 0: not known
+	Outcomes   iter.Seq2[delivery.Outcome, error]
+	Skipped    iter.Seq2[Skipped, error]                                   // nil: none
+	Meaning    func(c delivery.Class, code int, enhanced string) string    // a reply in plain words; nil: its text
+	Columns    []string                                                    // of the list, for CSV; may be empty
+	Fields     func(ctx context.Context, id delivery.ID) ([]string, error) // a delivery's row, one a column; may give none
+}
+
+// Skipped is a row of the list that is no delivery.
+type Skipped struct {
+	Number, Line int
+	To           string
+	Class        delivery.Class
+	Text         string
+}
+
+// Report is what became of a run. The five counts and Pending add up to Total. Its JSON names are stable.
+type Report struct {
+	V        int        `json:"v"`
+	Run      string     `json:"run"`
+	Campaign string     `json:"campaign"`
+	Started  time.Time  `json:"started"`
+	Finished *time.Time `json:"finished,omitempty"` // nil: not finished
+	Seconds  float64    `json:"seconds"`            // until it finished, or until the latest outcome
+
+	Rows       int `json:"rows"`
+	Total      int `json:"total"` // deliveries and skipped rows
+	Sent       int `json:"sent"`
+	Failed     int `json:"failed"`
+	Unknown    int `json:"unknown"`
+	Suppressed int `json:"suppressed"`
+	Skipped    int `json:"skipped"`
+	Pending    int `json:"pending"`
+	Deferred   int `json:"deferred"`    // of Pending: tried, and to be tried again
+	DeferredOK int `json:"deferred_ok"` // of Sent: not at the first try
+
+	SkippedBy   map[string]int `json:"skipped_by,omitempty"` // by class
+	Domains     []Domain       `json:"domains"`              // the largest first
+	MoreDomains *Domain        `json:"more_domains,omitempty"`
+	Reasons     []Reason       `json:"reasons"` // of what failed or is unknown, the most frequent first
+	More        int            `json:"more"`    // failed and unknown people that no reason lists
+}
+
+// Domain counts the deliveries to one domain.
+type Domain struct {
+	Name       string  `json:"domain,omitempty"`
+	Domains    int     `json:"domains,omitempty"` // how many, in MoreDomains
+	Sent       int     `json:"sent"`
+	Failed     int     `json:"failed"` // or unknown
+	DeferredOK int     `json:"deferred_ok"`
+	P95        float64 `json:"p95_seconds"` // 95 of 100 sent ones took less
+}
+
+// Reason groups people by why they did not get their mail.
+type Reason struct {
+	Status   string   `json:"status"`
+	Code     int      `json:"code,omitempty"`
+	Enhanced string   `json:"enhanced,omitempty"`
+	Meaning  string   `json:"meaning"`
+	Count    int      `json:"count"`
+	People   []Person `json:"people"`
+}
+
+// Person is somebody who did not get their mail.
+type Person struct {
+	To   string    `json:"to"`
+	Host string    `json:"host,omitempty"`
+	Text string    `json:"text,omitempty"`
+	At   time.Time `json:"at"`
+}
+
+const (
+	mostPeople  = 1000 // listed by name; the rest are counted
+	mostReasons = 200  // told apart; the rest are "other reasons"
+	mostShown   = 25   // domains of a Report
+)
+
+// Build makes the report of a run.
+func Build(ctx context.Context, s Source) (*Report, error) {
+	r := &Report{V: 1, Run: s.Run, Campaign: s.Campaign, Started: s.Started, Rows: s.Rows, SkippedBy: map[string]int{},
+		Domains: []Domain{}, Reasons: []Reason{}}
+	b := builder{Report: r, meaning: s.Meaning, domains: newDomains(), reasons: map[reasonKey]*Reason{}}
+	for o, err := range s.Outcomes {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("report: %w", err)
+		}
+		b.count(&o)
+	}
+	final := r.Sent + r.Failed + r.Unknown + r.Suppressed + r.Skipped
+	r.Pending = max(b.open, s.Deliveries-final)
+	if err := b.skipped(s); err != nil {
+		return nil, err
+	}
+	r.Total = r.Sent + r.Failed + r.Unknown + r.Suppressed + r.Skipped + r.Pending
+	if r.Rows == 0 {
+		r.Rows = r.Total
+	}
+	b.finish(s)
+	return r, nil
+}
+
+// builder is a Report in the making.
+type builder struct {
+	*Report
+	meaning func(delivery.Class, int, string) string
+	domains *domains
+	reasons map[reasonKey]*Reason
+	people  int
+	open    int
+	last    time.Time
+}
+
+type reasonKey struct {
+	status         delivery.Status
+	code           int
+	enhanced, text string
+}
+
+func (b *builder) count(o *delivery.Outcome) {
+	if o.At.After(b.last) {
+		b.last = o.At
+	}
+	switch o.Status {
+	case delivery.Sent:
+		b.Sent++
+		if o.Try > 1 {
+			b.DeferredOK++
+		}
+	case delivery.Failed:
+		b.Failed++
+		b.explain(o)
+	case delivery.Unknown:
+		b.Unknown++
+		b.explain(o)
+	case delivery.Suppressed:
+		b.Suppressed++
+	case delivery.Skipped:
+		b.Report.Skipped++
+		b.SkippedBy[o.Class.String()]++
+	case delivery.Deferred:
+		b.Deferred++
+		b.open++
+	case delivery.NotTried:
+		b.open++
+	}
+	b.domains.add(o)
+}
+
+func (b *builder) explain(o *delivery.Outcome) {
+	words := o.Text
+	if b.meaning != nil && (o.Code != 0 || o.Enhanced != "" || words == "") {
+		words = b.meaning(o.Class, o.Code, o.Enhanced)
+	}
+	k := reasonKey{o.Status, o.Code, o.Enhanced, words}
+	r := b.reasons[k]
+	if r == nil && len(b.reasons) >= mostReasons {
+		k = reasonKey{status: o.Status, text: "other reasons"}
+		r = b.reasons[k]
+	}
+	if r == nil {
+		r = &Reason{Status: k.status.String(), Code: k.code, Enhanced: k.enhanced, Meaning: k.text, People: []Person{}}
+		b.reasons[k] = r
+	}
+	r.Count++
+	if b.people < mostPeople {
+		b.people++
+		r.People = append(r.People, Person{o.To, o.Host, o.Text, o.At})
+	}
+}
+
+func (b *builder) skipped(s Source) error {
+	if s.Skipped == nil {
+		return nil
+	}
+	for row, err := range s.Skipped {
+		if err != nil {
+			return fmt.Errorf("report: %w", err)
+		}
+		b.Report.Skipped++
+		b.SkippedBy[row.Class.String()]++
+	}
+	return nil
+}
+
+func (b *builder) finish(s Source) {
+	end := b.last
+	if !s.Finished.IsZero() {
+		end = s.Finished
+		b.Finished = &s.Finished
+	}
+	if end.After(s.Started) {
+		b.Seconds = end.Sub(s.Started).Seconds()
+	}
+	b.Domains, b.MoreDomains = b.domains.top(mostShown)
+	for _, r := range b.reasons {
+		b.Reasons = append(b.Reasons, *r)
+	}
+	slices.SortFunc(b.Reasons, func(x, y Reason) int {
+		if x.Status != y.Status {
+			return strings.Compare(x.Status, y.Status) // failed, unknown
+		}
+		if x.Count != y.Count {
+			return y.Count - x.Count
+		}
+		return strings.Compare(x.title(), y.title())
+	})
+	b.More = b.Failed + b.Unknown - b.people
+}
+
+// title is the reason in one line: "550 5.1.1 no such user".
+func (r *Reason) title() string {
+	var parts []string
+	if r.Code != 0 {
+		parts = append(parts, fmt.Sprint(r.Code))
+	}
+	if r.Enhanced != "" {
+		parts = append(parts, r.Enhanced)
+	}
+	return safe(strings.Join(append(parts, r.Meaning), " "))
+}
+
+// JSON writes the report as one JSON document.
+func (r *Report) JSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	if err := e.Encode(r); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return nil
+}
