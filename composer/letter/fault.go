@@ -1,0 +1,91 @@
+package letter
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/mailblast/mailblast/composer/letter/markup"
+)
+
+// Fault is one thing that is wrong with a letter, for a person.
+type Fault struct {
+	File         string
+	Line, Column int // from 1; 0: not known
+	Text         string
+	Hint         string // how to put it right; may be empty
+	Excerpt      string // the line of the file; empty for fields of the campaign
+}
+
+func (f Fault) Error() string {
+	var b strings.Builder
+	b.WriteString(f.File)
+	if f.Line > 0 {
+		fmt.Fprintf(&b, ":%d", f.Line)
+		if f.Column > 0 {
+			fmt.Fprintf(&b, ":%d", f.Column)
+		}
+	}
+	b.WriteString(": ")
+	b.WriteString(f.Text)
+	if f.Hint != "" {
+		b.WriteString(": ")
+		b.WriteString(f.Hint)
+	}
+	return b.String()
+}
+
+// Faults is everything that is wrong with a letter.
+type Faults []Fault
+
+func (f Faults) Error() string {
+	lines := make([]string, len(f))
+	for i := range f {
+		lines[i] = f[i].Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// place gives line and column of an offset, both from 1, and the line.
+func place(text string, offset int) (line, column int, excerpt string) {
+	offset = min(max(offset, 0), len(text))
+	start := strings.LastIndexByte(text[:offset], '\n') + 1
+	excerpt, _, _ = strings.Cut(text[start:], "\n")
+	return 1 + strings.Count(text[:start], "\n"), 1 + utf8.RuneCountInString(text[start:offset]), strings.TrimSuffix(excerpt, "\r")
+}
+
+// inFile is a fault of a template file.
+func inFile(f markup.Fault) Fault {
+	line, column, excerpt := place(f.Source.Text, f.Offset)
+	return Fault{File: f.Source.Name, Line: line, Column: column, Text: f.Text, Hint: f.Hint, Excerpt: excerpt}
+}
+
+// inField is a fault of a field of the campaign, n octets into its value.
+func (l *loader) inField(field string, n int, text, hint string) {
+	f := Fault{File: field, Text: field + ": " + text, Hint: hint}
+	if l.o.Pos != nil {
+		f.File, f.Line, f.Column = l.o.Pos(field)
+		if f.Column > 0 {
+			f.Column += n
+		}
+	} else {
+		f.Text = text
+	}
+	l.faults = append(l.faults, f)
+}
+
+// reason is what kept a file from being read, without its name.
+func reason(err error) string {
+	var p *fs.PathError
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "there is no such file"
+	case errors.Is(err, fs.ErrPermission):
+		return "it may not be read"
+	case errors.As(err, &p):
+		return p.Err.Error()
+	}
+	return err.Error()
+}

@@ -1,0 +1,168 @@
+// Package letter makes the letters of a campaign:
+//
+//  1. Load reads the templates, the layout and the attachments once, and finds every fault in them before any mail;
+//  2. Envelope says who a row's letter goes from and to;
+//  3. Render executes the templates for a row (package markup) and lays the letter out (package mime).
+//
+// A row whose letter must not be sent is a *delivery.Unfit, never a letter with something left out.
+package letter
+
+import (
+	"context"
+	"errors"
+	"os"
+	"runtime"
+
+	"github.com/mailblast/mailblast/composer/letter/markup"
+	"github.com/mailblast/mailblast/composer/letter/mime"
+)
+
+// Options describe a letter. Fields that are templates may refer to columns.
+type Options struct {
+	Root *os.Root // the campaign's folder: nothing outside it is read
+
+	Template string // file: .md makes a text and an HTML part, .html likewise, .txt a text
+	Text     string // the text part beside HTML: "auto" (derived; also ""), "none", or a .txt file
+	Layout   string // layouts/NAME.html and .txt; "": "base" if there is such a file; "none"
+
+	Subject    string   // template
+	From       string   // template of a mailbox
+	To         string   // template of a mailbox; "": the column email, e-mail or mail
+	CC, BCC    []string // templates of mailboxes; each may be a list with commas, or come out empty
+	ReplyTo    string   // template of a mailbox; "": none
+	ReturnPath string   // template of an address; "": that of From
+	Headers    []Header // more header fields
+
+	Attachments []Attachment
+	Vars        map[string]any // constants, as .vars.NAME
+	Columns     []string       // of the list
+	OnNull      string         // printing a NULL: "fail" that row (also ""), "skip" it, "empty" prints nothing
+	Unsubscribe Unsubscribe
+
+	Campaign   string // its name, for templates
+	MaxMessage int64  // octets of the largest message; 0: 25 MB, which most servers take
+	TempDir    string // for large attachments; "": the system's
+
+	// Pos tells where the value of a field such as "subject", "cc[0]" or "headers.X-Campaign" begins; nil: nowhere.
+	Pos func(field string) (file string, line, column int)
+}
+
+// Header is a header field; Value is a template.
+type Header struct{ Name, Value string }
+
+// Attachment is a file in the campaign's folder.
+type Attachment struct {
+	Path string
+	Name string // that recipients see; "": the file's own
+}
+
+// Unsubscribe says how to leave the list. {token} in it stands for the recipient's token.
+type Unsubscribe struct {
+	URL    string // "": none
+	Mailto string // an address, which ?subject=… may follow; "": none
+}
+
+// Letter is a compiled letter. It implements composer.Letter and is safe for concurrent use.
+type Letter struct {
+	o       Options
+	set     *markup.Set
+	loose   *markup.Set // of cc and bcc, where NULL is nobody
+	fields  fields
+	subject value
+	headers []header
+	html    markup.Ref
+	text    markup.Ref
+	derive  bool // the text part is made from the HTML
+	wrapped bool // text is the layout of the derived part
+	files   []*mime.Attachment
+
+	renderers chan *renderer // as many as may render at once; nil in it: not made yet
+}
+
+// fields are who a letter goes from and to.
+type fields struct {
+	from, to, replyTo, returnPath mailbox
+	cc, bcc                       []mailbox
+}
+
+// header is a user's header field.
+type header struct {
+	name  string
+	value value
+}
+
+const defaultMaxMessage = 25_000_000
+
+// Load reads and checks everything a letter is made of. The error is Faults when the campaign is at fault.
+func Load(o Options) (*Letter, error) {
+	if o.MaxMessage == 0 {
+		o.MaxMessage = defaultMaxMessage
+	}
+	l := &loader{o: o, names: markup.Names{Columns: o.Columns, Vars: o.Vars, Unsubscribe: o.Unsubscribe.URL != ""}}
+	l.letter = &Letter{o: o, set: markup.NewSet(l.names, o.Campaign, l.null()),
+		loose: markup.NewSet(l.names, o.Campaign, markup.NullIsEmpty)}
+	l.loadFields()
+	l.loadBodies()
+	l.loadHeaders()
+	l.loadAttachments()
+	if len(l.faults) > 0 {
+		if err := l.letter.Close(); err != nil {
+			return nil, errors.Join(l.faults, err)
+		}
+		return nil, l.faults
+	}
+	l.letter.renderers = make(chan *renderer, runtime.GOMAXPROCS(0))
+	for range cap(l.letter.renderers) {
+		l.letter.renderers <- nil
+	}
+	return l.letter, nil
+}
+
+// Close gives the attachments back. No Body of the letter may be written after it.
+func (l *Letter) Close() error {
+	var errs []error
+	for _, f := range l.files {
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// take waits for a renderer. Rendering is all computing, so there are no more of them than processors; that keeps their
+// memory small however many threads send.
+func (l *Letter) take(ctx context.Context) (*renderer, error) {
+	select {
+	case r := <-l.renderers:
+		if r == nil {
+			r = newRenderer(l)
+		}
+		return r, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (l *Letter) give(r *renderer) {
+	r.end()
+	l.renderers <- r
+}
+
+// loader gathers the faults while a letter is loaded.
+type loader struct {
+	o      Options
+	names  markup.Names
+	letter *Letter
+	faults Faults
+}
+
+func (l *loader) null() markup.Null {
+	switch l.o.OnNull {
+	case "", "fail":
+		return markup.NullFails
+	case "skip":
+		return markup.NullSkips
+	case "empty":
+		return markup.NullIsEmpty
+	}
+	l.inField("on_null", 0, "it is none of fail, skip and empty", "")
+	return markup.NullFails
+}

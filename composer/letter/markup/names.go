@@ -1,0 +1,94 @@
+// Package markup compiles the templates of a letter and executes them for one row after another:
+//
+//  1. Check walks the parse trees of all templates, in every branch, and finds each name that does not exist;
+//  2. Markdown and Outlook's conditional comments are turned into what html/template understands;
+//  3. a Set compiles templates; each output action gets a last step that refuses NULL and left-over template syntax;
+//  4. a Renderer executes them within limits of time, steps and output.
+//
+// Templates reach the row, the campaign's constants and a short list of functions: no files, network or environment.
+package markup
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Source is the text of one template.
+type Source struct {
+	Name string // of its file or field
+	Text string
+}
+
+// Fault is what is wrong in a Source, for a person.
+type Fault struct {
+	Source Source
+	Offset int // in octets
+	Text   string
+	Hint   string // how to put it right; may be empty
+}
+
+// Names is what templates may refer to.
+type Names struct {
+	Columns     []string
+	Vars        map[string]any // as .vars.NAME
+	Unsubscribe bool           // unsubscribe_url has a value
+}
+
+func (n Names) column(name string) bool { return slices.Contains(n.Columns, name) }
+
+// child gives what a path leads to below a constant.
+func child(v any, name string) (any, bool) {
+	m := reflect.ValueOf(v)
+	if m.Kind() != reflect.Map || m.Type().Key().Kind() != reflect.String {
+		return nil, false
+	}
+	e := m.MapIndex(reflect.ValueOf(name).Convert(m.Type().Key()))
+	if !e.IsValid() {
+		return nil, false
+	}
+	return e.Interface(), true
+}
+
+// nearest is a hint at the name that was probably meant.
+func nearest(name string, names []string) string {
+	best, least := "", len(name)/2+1
+	for _, n := range names {
+		if strings.EqualFold(n, name) {
+			return fmt.Sprintf("did you mean %q?", n)
+		}
+		if d := distance(name, n); d < least {
+			best, least = n, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf("did you mean %q?", best)
+}
+
+// distance is how many letters must be changed, added, dropped or swapped with their neighbour to make b of a.
+func distance(a, b string) int {
+	s, t := []rune(a), []rune(b)
+	rows := [3][]int{make([]int, len(t)+1), make([]int, len(t)+1), make([]int, len(t)+1)}
+	for j := range rows[1] {
+		rows[1][j] = j
+	}
+	for i := 1; i <= len(s); i++ {
+		before, last, row := rows[0], rows[1], rows[2]
+		row[0] = i
+		for j := 1; j <= len(t); j++ {
+			cost := 1
+			if s[i-1] == t[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && s[i-1] == t[j-2] && s[i-2] == t[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		rows = [3][]int{last, row, before}
+	}
+	return rows[1][len(t)]
+}

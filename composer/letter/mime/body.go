@@ -1,0 +1,137 @@
+package mime
+
+import (
+	"io"
+	"sync"
+)
+
+// Part is one text of a letter, in canonical form.
+type Part struct {
+	Type string // such as text/plain
+	Text []byte
+}
+
+// Body is one letter. It implements delivery.Body.
+type Body struct {
+	buf   []byte
+	cuts  []cut
+	size  int64
+	utf8  bool
+	spare *[]byte
+}
+
+// cut is where in the buffer an attachment's octets go out.
+type cut struct {
+	at   int
+	file *Attachment
+}
+
+var pool = sync.Pool{New: func() any { b := make([]byte, 0, 16<<10); return &b }}
+
+// maxSpare keeps a rare huge letter's memory from living on in the pool.
+const maxSpare = 256 << 10
+
+// NewBody lays out a letter: h, which lacks only the fields of the content, then the texts, then the attachments. It keeps
+// nothing of h or parts. boundary must not occur in the parts.
+func NewBody(h *Header, parts []Part, files []*Attachment, boundary string) *Body {
+	b := &Body{spare: pool.Get().(*[]byte), utf8: h.UTF8()}
+	b.buf = append((*b.spare)[:0], h.Bytes()...)
+	b.buf = append(b.buf, "MIME-Version: 1.0\r\n"...)
+	mixed := "=_m" + boundary
+	if len(files) > 0 {
+		b.multipart("multipart/mixed", mixed)
+		b.delimit(mixed)
+	}
+	b.texts(parts, "=_a"+boundary)
+	for _, f := range files {
+		b.delimit(mixed)
+		b.buf = append(b.buf, f.header...)
+		b.cuts = append(b.cuts, cut{at: len(b.buf), file: f})
+		b.size += f.size
+	}
+	if len(files) > 0 {
+		b.close(mixed)
+	}
+	b.size += int64(len(b.buf))
+	return b
+}
+
+// texts writes one part as it is and several as alternatives, the plainest first (RFC 2046 §5.1.4).
+func (b *Body) texts(parts []Part, boundary string) {
+	if len(parts) == 1 {
+		b.part(parts[0])
+		return
+	}
+	b.multipart("multipart/alternative", boundary)
+	for _, p := range parts {
+		b.delimit(boundary)
+		b.part(p)
+	}
+	b.close(boundary)
+}
+
+func (b *Body) part(p Part) {
+	e := Choose(p.Text)
+	b.buf = append(b.buf, "Content-Type: "...)
+	b.buf = append(b.buf, p.Type...)
+	b.buf = append(b.buf, "; charset=utf-8\r\nContent-Transfer-Encoding: "...)
+	b.buf = append(b.buf, e.String()...)
+	b.buf = append(b.buf, "\r\n\r\n"...)
+	b.buf = Encode(b.buf, p.Text, e)
+}
+
+func (b *Body) multipart(kind, boundary string) {
+	b.buf = append(b.buf, "Content-Type: "...)
+	b.buf = append(b.buf, kind...)
+	b.buf = append(b.buf, ";\r\n boundary=\""...)
+	b.buf = append(b.buf, boundary...)
+	b.buf = append(b.buf, "\"\r\n"...)
+}
+
+// The CRLF before a delimiter belongs to it (RFC 2046 §5.1.1).
+func (b *Body) delimit(boundary string) {
+	b.buf = append(b.buf, "\r\n--"...)
+	b.buf = append(b.buf, boundary...)
+	b.buf = append(b.buf, "\r\n"...)
+}
+
+func (b *Body) close(boundary string) {
+	b.buf = append(b.buf, "\r\n--"...)
+	b.buf = append(b.buf, boundary...)
+	b.buf = append(b.buf, "--\r\n"...)
+}
+
+// Needs implements delivery.Body. Only UTF-8 addresses make a letter more than 7-bit (RFC 6531 §3.6).
+func (b *Body) Needs() (size int64, eightBit, utf8 bool) { return b.size, b.utf8, b.utf8 }
+
+// WriteTo implements delivery.Body.
+func (b *Body) WriteTo(w io.Writer) (n int64, err error) {
+	from := 0
+	for _, c := range append(b.cuts[:len(b.cuts):len(b.cuts)], cut{at: len(b.buf)}) {
+		m, err := w.Write(b.buf[from:c.at])
+		if n += int64(m); err != nil {
+			return n, err
+		}
+		from = c.at
+		if c.file == nil {
+			continue
+		}
+		k, err := c.file.writeTo(w)
+		if n += k; err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// Close gives the memory back. The Body must not be used after it.
+func (b *Body) Close() error {
+	if b.spare != nil {
+		if cap(b.buf) <= maxSpare {
+			*b.spare = b.buf[:0]
+			pool.Put(b.spare)
+		}
+		b.spare, b.buf = nil, nil
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+package mime
+
+import (
+	"bytes"
+	"encoding/base64"
+	"unicode/utf8"
+)
+
+// Encoding is a content transfer encoding (RFC 2045 §6) that needs no extension of the server.
+type Encoding uint8
+
+// The encodings, in the order of preference.
+const (
+	SevenBit Encoding = iota
+	QuotedPrintable
+	Base64
+)
+
+var encodingNames = [...]string{"7bit", "quoted-printable", "base64"}
+
+func (e Encoding) String() string { return encodingNames[e] }
+
+// Canon appends text with every kind of line end made CRLF, and one at the end.
+func Canon(dst, text []byte) []byte {
+	for len(text) > 0 {
+		i := bytes.IndexAny(text, "\r\n")
+		if i < 0 {
+			dst = append(dst, text...)
+			break
+		}
+		dst = append(append(dst, text[:i]...), '\r', '\n')
+		if text[i] == '\r' && i+1 < len(text) && text[i+1] == '\n' {
+			i++
+		}
+		text = text[i+1:]
+	}
+	if !bytes.HasSuffix(dst, []byte("\r\n")) {
+		dst = append(dst, '\r', '\n')
+	}
+	return dst
+}
+
+// Choose picks the encoding for a canonical text: as it is when it can pass any server unharmed, else the smaller one.
+func Choose(text []byte) Encoding {
+	asIs, size := true, 0
+	for line := range bytes.SplitSeq(text, []byte("\r\n")) {
+		if len(line) > textLine || mangled(line) {
+			asIs = false
+		}
+		size += 2
+		for _, c := range line {
+			if c >= utf8.RuneSelf || c < ' ' && c != '\t' || c == 0x7f {
+				asIs = false
+			}
+			size += qpLen(c)
+		}
+	}
+	switch {
+	case asIs:
+		return SevenBit
+	case size <= base64Len(len(text)):
+		return QuotedPrintable
+	}
+	return Base64
+}
+
+// mangled tells whether servers on the way are known to change such a line: "From " gets a > in mailboxes, white space
+// at the end is dropped (RFC 2045 §6.7 (3)), a lone dot has ended many a message.
+func mangled(line []byte) bool {
+	if len(line) == 0 {
+		return false
+	}
+	last := line[len(line)-1]
+	return last == ' ' || last == '\t' || line[0] == '.' && len(line) == 1 || bytes.HasPrefix(line, []byte("From "))
+}
+
+// Encode appends a canonical text in the encoding e.
+func Encode(dst, text []byte, e Encoding) []byte {
+	switch e {
+	case QuotedPrintable:
+		return appendQP(dst, text)
+	case Base64:
+		return appendBase64(dst, text)
+	}
+	return append(dst, text...)
+}
+
+func qpLen(c byte) int {
+	if c >= ' ' && c <= '~' && c != '=' || c == '\t' {
+		return 1
+	}
+	return 3
+}
+
+// qpLine is the longest line of quoted-printable, RFC 2045 §6.7 (5).
+const qpLine = 76
+
+// appendQP encodes canonical text as quoted-printable. A character of several octets is kept on one line where it can be.
+func appendQP(dst, text []byte) []byte {
+	for len(text) > 0 {
+		i := bytes.Index(text, []byte("\r\n"))
+		if i < 0 {
+			return qpOneLine(dst, text)
+		}
+		dst = append(qpOneLine(dst, text[:i]), '\r', '\n')
+		text = text[i+2:]
+	}
+	return dst
+}
+
+func qpOneLine(dst, line []byte) []byte {
+	col := 0
+	fromLine := bytes.HasPrefix(line, []byte("From "))
+	for i := 0; i < len(line); {
+		c, w := line[i], 1
+		if c >= utf8.RuneSelf {
+			_, w = utf8.DecodeRune(line[i:])
+		}
+		last := i+w == len(line)
+		escape := qpLen(c) == 3 || last && (c == ' ' || c == '\t') || fromLine && i == 0 || c == '.' && col == 0
+		n := w
+		if escape {
+			n = 3 * w
+		}
+		if room := qpLine - col; n > room || n == room && !last { // the soft line break needs one octet
+			dst = append(dst, '=', '\r', '\n')
+			col = 0
+			continue
+		}
+		for _, c := range line[i : i+w] {
+			if escape {
+				dst = append(dst, '=', hexDigits[c>>4], hexDigits[c&15])
+			} else {
+				dst = append(dst, c)
+			}
+		}
+		col += n
+		i += w
+	}
+	return dst
+}
+
+// Base64Line is how many octets make one line of base64, 76 characters of it (RFC 2045 §6.8).
+const Base64Line = 57
+
+func base64Len(n int) int {
+	return base64.StdEncoding.EncodedLen(n) + 2*((n+Base64Line-1)/Base64Line)
+}
+
+func appendBase64(dst, b []byte) []byte {
+	for len(b) > 0 {
+		n := min(len(b), Base64Line)
+		dst = append(base64.StdEncoding.AppendEncode(dst, b[:n]), '\r', '\n')
+		b = b[n:]
+	}
+	return dst
+}
+
+// textLine is the longest line that goes out as it is, RFC 5322 §2.1.1.
+const textLine = 78

@@ -1,0 +1,251 @@
+package letter
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/mailblast/mailblast/composer"
+	"github.com/mailblast/mailblast/composer/letter/markup"
+	"github.com/mailblast/mailblast/composer/letter/mime"
+	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/address"
+)
+
+// renderer renders for one row at a time. Its memory is used again for the next.
+type renderer struct {
+	letter  *Letter
+	markup  *markup.Renderer
+	loose   *markup.Renderer // nil without cc and bcc
+	header  mime.Header
+	scratch bytes.Buffer
+	out     bytes.Buffer
+	texts   [2][]byte // the parts in canonical form
+	boxes   []mime.Mailbox
+}
+
+func newRenderer(l *Letter) *renderer {
+	r := &renderer{letter: l, markup: l.set.Renderer()}
+	if len(l.fields.cc)+len(l.fields.bcc) > 0 {
+		r.loose = l.loose.Renderer()
+	}
+	return r
+}
+
+func (r *renderer) begin(ctx context.Context, row markup.Row) error {
+	if r.loose != nil {
+		if err := r.loose.Begin(ctx, row); err != nil {
+			return err
+		}
+	}
+	return r.markup.Begin(ctx, row)
+}
+
+// keep is the largest buffer that is kept for the next row.
+const keep = 256 << 10
+
+func (r *renderer) end() {
+	r.markup.End()
+	if r.loose != nil {
+		r.loose.End()
+	}
+	for _, b := range []*bytes.Buffer{&r.scratch, &r.out} {
+		if b.Cap() > keep {
+			*b = bytes.Buffer{}
+		}
+	}
+	for i := range r.texts {
+		if cap(r.texts[i]) > keep {
+			r.texts[i] = nil
+		}
+	}
+}
+
+// Render implements composer.Letter. Every letter is 7-bit, whatever the peer takes, so that no server on the way has to
+// change it.
+func (l *Letter) Render(ctx context.Context, row *composer.Row, s composer.Stamp, f delivery.Form) (delivery.Body, error) {
+	re, err := l.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer l.give(re)
+	link := strings.ReplaceAll(l.o.Unsubscribe.URL, tokenMark, url.QueryEscape(s.Token))
+	if err := re.begin(ctx, markup.Row{Values: row.Values, Recipient: l.shown(row), UnsubscribeURL: link}); err != nil {
+		return nil, err
+	}
+	body, err := re.letterFor(s, f)
+	if err != nil {
+		return nil, l.unfit(err)
+	}
+	if size, _, _ := body.Needs(); size > l.o.MaxMessage {
+		return nil, errors.Join(content(fmt.Sprintf("the letter has %d octets, more than max_message %d", size, l.o.MaxMessage)), body.Close())
+	}
+	return body, nil
+}
+
+func (r *renderer) letterFor(s composer.Stamp, f delivery.Form) (*mime.Body, error) {
+	if err := r.fields(s, f); err != nil {
+		return nil, err
+	}
+	parts, err := r.parts()
+	if err != nil {
+		return nil, err
+	}
+	return mime.NewBody(&r.header, parts, r.letter.files, s.Boundary), nil
+}
+
+// parts renders the texts, the plain one first.
+func (r *renderer) parts() ([]mime.Part, error) {
+	l := r.letter
+	var parts []mime.Part
+	var html mime.Part
+	if l.html != (markup.Ref{}) {
+		r.out.Reset()
+		if err := r.markup.Render(&r.out, l.html); err != nil {
+			return nil, part(l.o.Template, err)
+		}
+		r.texts[1] = mime.Canon(r.texts[1][:0], r.out.Bytes())
+		html = mime.Part{Type: "text/html", Text: r.texts[1]}
+	}
+	if l.derive {
+		if err := r.derived(); err != nil {
+			return nil, part(l.o.Template, err)
+		}
+	} else if l.text != (markup.Ref{}) {
+		r.out.Reset()
+		if err := r.markup.Render(&r.out, l.text); err != nil {
+			return nil, part(l.textFile(), err)
+		}
+	}
+	if l.derive || l.text != (markup.Ref{}) {
+		r.texts[0] = mime.Canon(r.texts[0][:0], r.out.Bytes())
+		parts = append(parts, mime.Part{Type: "text/plain", Text: r.texts[0]})
+	}
+	if html.Text != nil {
+		parts = append(parts, html)
+	}
+	return parts, nil
+}
+
+// derived makes the text part from the HTML that was just rendered; with a text layout, from the letter without its
+// HTML layout, put into that.
+func (r *renderer) derived() error {
+	l := r.letter
+	if l.wrapped {
+		r.out.Reset()
+		if err := r.markup.RenderContent(&r.out, l.html); err != nil {
+			return err
+		}
+	}
+	text, err := markup.Plain(r.out.Bytes())
+	if err != nil {
+		return err
+	}
+	r.out.Reset()
+	if !l.wrapped {
+		r.out.WriteString(text)
+		return nil
+	}
+	r.markup.Derive(text)
+	return r.markup.Render(&r.out, l.text)
+}
+
+func (l *Letter) textFile() string {
+	if l.o.Text == "" || l.o.Text == "auto" || l.o.Text == "none" {
+		return l.o.Template
+	}
+	return l.o.Text
+}
+
+// fields writes the header, but for the fields of the content.
+func (r *renderer) fields(s composer.Stamp, form delivery.Form) error {
+	l, h := r.letter, &r.header
+	h.Reset(h.Bytes())
+	boxes, err := r.mailboxes(r.boxes[:0], &l.fields.from)
+	if err != nil {
+		return part("from", err)
+	}
+	h.Mailboxes("From", boxes...)
+	if err := r.addressees(s); err != nil {
+		return err
+	}
+	if l.o.ReplyTo != "" {
+		if boxes, err = r.mailboxes(r.boxes[:0], &l.fields.replyTo); err != nil {
+			return part("reply_to", err)
+		}
+		h.Mailboxes("Reply-To", boxes...)
+	}
+	subject, err := r.value(l.subject)
+	if err != nil {
+		return part("subject", err)
+	}
+	h.Text("Subject", s.SubjectPrefix+subject)
+	h.Date(form.Date)
+	h.Structured("Message-ID", "<"+s.MessageID+">")
+	l.o.Unsubscribe.write(h, s.Token)
+	for _, u := range l.headers {
+		text, err := r.value(u.value)
+		if err != nil {
+			return part(u.name, err)
+		}
+		h.Text(u.name, text)
+	}
+	if h.Err() != nil {
+		return content(h.Err().Error())
+	}
+	return nil
+}
+
+// addressees writes To and Cc. There is no Bcc: its recipients stand in the envelope only.
+func (r *renderer) addressees(s composer.Stamp) error {
+	l := r.letter
+	if s.To != "" {
+		name, a, err := address.ParseMailbox(s.To)
+		if err != nil {
+			return invalid("to", err)
+		}
+		r.header.Mailboxes("To", mime.Mailbox{Name: name, Address: a})
+		return nil
+	}
+	boxes, err := r.mailboxes(r.boxes[:0], &l.fields.to)
+	if err != nil {
+		return part("to", err)
+	}
+	r.header.Mailboxes("To", boxes...)
+	boxes = boxes[:0]
+	for i := range l.fields.cc {
+		if boxes, err = r.mailboxes(boxes, &l.fields.cc[i]); err != nil {
+			return part("cc", err)
+		}
+	}
+	r.header.Mailboxes("Cc", boxes...)
+	r.boxes = boxes[:0]
+	return nil
+}
+
+// part says in which part of the letter a row failed.
+func part(name string, err error) error {
+	if held := (*markup.Held)(nil); errors.As(err, &held) {
+		return &markup.Held{Null: held.Null, Text: name + ": " + held.Text}
+	}
+	return err
+}
+
+// unfit makes an outcome of what templates held back.
+func (l *Letter) unfit(err error) error {
+	held := (*markup.Held)(nil)
+	switch {
+	case !errors.As(err, &held):
+		return err
+	case held.Null && l.o.OnNull == "skip":
+		return &delivery.Unfit{Status: delivery.Skipped, Class: delivery.ClassNull, Text: held.Text}
+	}
+	return content(held.Text)
+}
+
+func content(text string) error {
+	return &delivery.Unfit{Status: delivery.Failed, Class: delivery.ClassContent, Text: text}
+}
