@@ -44,6 +44,7 @@ type Campaign struct {
 
 	SMTP        Relay
 	Fallback    *Relay // nil: none
+	Capture     Capture
 	Rate        Rates
 	Connections int
 	Memory      int64  // octets
@@ -136,6 +137,12 @@ type Relay struct {
 	Hello  string // empty: the machine's name
 	CAFile string // absolute; empty: the system's roots
 	dir    string // where commands run
+}
+
+// Capture is what the built-in capture server does in rehearsals.
+type Capture struct {
+	Fail    string // which recipients and messages it refuses
+	Latency time.Duration
 }
 
 // Direct is for delivery to the recipients' mail exchangers.

@@ -39,6 +39,10 @@ func letterKeys(c *Campaign) []field {
 func sendingKeys(c *Campaign) []field {
 	return []field{
 		{"smtp", relay(&c.SMTP), "", "The relay: smtp://user:password@host:587, smtps://…, capture (the built-in server), or a mapping. Required unless delivery is direct."},
+		{"capture", mapping{fields: []field{
+			{"fail", text(&c.Capture.Fail), "", "What it refuses, as in \"rcpt 2%=550 5.1.1, data 5%=451, gmail.com 10%=421, ana@acme.example once=451\"."},
+			{"latency", duration(&c.Capture.Latency, 0), "0s", "How long it takes over each message."},
+		}}, "", "What the built-in server does in rehearsals (smtp: capture, send --dry-run)."},
 		{"rate", rates(&c.Rate), "", "How fast all queues send together: 20/s, or {total, per_domain}. Default: no limit."},
 		{"connections", count(&c.Connections, 1, 10_000), "20", "Connections open at most, over all queues; every queue keeps one."},
 		{"memory", size(&c.Memory, 64_000), "8MB", "For what waits in queues; the rest is spilled to disk."},

@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -36,13 +37,23 @@ func Parse(name string, data []byte) *File {
 		f.Faults = Faults{f.Fault(p, 1, "the file has too many values or is nested too deeply", "")}
 		return f
 	}
-	tree, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	tree, err := parse(tokens)
 	if err != nil {
 		f.Faults = Faults{f.syntax(err)}
 		return f
 	}
 	f.convert(tree)
 	return f
+}
+
+// parse keeps a fault in the parser from ending the process: what it cannot take is no YAML to us.
+func parse(tokens token.Tokens) (tree *ast.File, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("parser: %v", p)
+		}
+	}()
+	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 }
 
 // notText finds the first octet that is no text.
