@@ -3,10 +3,14 @@ package rows
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"database/sql"
+	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -149,11 +153,7 @@ func (p *postgres) judge(err error) error {
 		return err
 	}
 	e := p.explain(err)
-	var said *pq.Error
-	if !errors.As(err, &said) && e.Kind == Unreachable {
-		return &broken{e}
-	}
-	if said != nil {
+	if said := (*pq.Error)(nil); errors.As(err, &said) {
 		switch said.Code {
 		case "40001", "40P01", "57P01", "57P02", "57P03", "57P05": // conflict with recovery, deadlock, shut down
 			return &broken{e}
@@ -161,7 +161,17 @@ func (p *postgres) judge(err error) error {
 		if said.Code.Class() == "08" {
 			return &broken{e}
 		}
+		return e
 	}
+	for _, cut := range []error{driver.ErrBadConn, sql.ErrConnDone, io.EOF, io.ErrUnexpectedEOF} {
+		if errors.Is(err, cut) {
+			return &broken{e}
+		}
+	}
+	if cut := net.Error(nil); errors.As(err, &cut) {
+		return &broken{e}
+	}
+	e.Kind = Invalid // such as a parameter the driver cannot send
 	return e
 }
 
@@ -170,9 +180,14 @@ func (p *postgres) explain(err error) *Error {
 	e := Error{Kind: Unreachable, Source: p.name, Text: p.redact(err.Error())}
 	var said *pq.Error
 	if !errors.As(err, &said) {
-		if errors.Is(err, pq.ErrSSLNotSupported) {
+		var cert *tls.CertificateVerificationError
+		switch {
+		case errors.Is(err, pq.ErrSSLNotSupported):
 			e.Kind = Denied
 			e.Hint = "for a server on this machine add ?sslmode=disable to the dsn"
+		case errors.As(err, &cert):
+			e.Kind = Denied
+			e.Hint = "check the name in the dsn and its sslrootcert"
 		}
 		return &e
 	}
@@ -251,10 +266,8 @@ func pgValue(col composer.Column, v any) any {
 }
 
 func pgMoment(typ string, t time.Time) any {
-	m := Moment{Time: t}
+	m := Moment{Time: t, form: timestampForm}
 	switch typ {
-	case "date":
-		m.form = dateForm
 	case "time", "timetz":
 		m.form = timeForm
 		if typ == "timetz" {
@@ -263,13 +276,15 @@ func pgMoment(typ string, t time.Time) any {
 		if t.Day() == 2 { // the driver's way to say 24:00:00, which no time.Time can
 			return strings.Replace(m.String(), "00:00:00", "24:00:00", 1)
 		}
+		return m
+	case "date":
+		m.form = dateForm
 	case "timestamptz":
 		m.form = timestamptzForm
-	default:
-		m.form = timestampForm
 	}
-	if t.Year() < 1 {
-		return fmt.Sprintf("%s BC", Moment{Time: t.AddDate(1-2*t.Year(), 0, 0), form: m.form})
+	if year := t.Year(); year < 1 { // year 0 is 1 BC
+		m.Time = t.AddDate(1-2*year, 0, 0)
+		return m.String() + " BC"
 	}
 	return m
 }

@@ -183,7 +183,7 @@ func (r *Reader) inQuotes(i, lines int) (int, int, string) {
 		if !r.has(i+1) || r.buf[i+1] != '"' {
 			i++
 			if r.has(i) && r.buf[i] != r.comma && r.buf[i] != '\n' && !r.atCRLF(i) {
-				return 0, 0, "text after a closing quote"
+				return 0, 0, fmt.Sprintf("text after the closing quote on line %d", r.line+lines-1)
 			}
 			return i, lines, ""
 		}

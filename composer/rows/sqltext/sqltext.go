@@ -91,7 +91,7 @@ func (s *scanner) run() error {
 		if s.blank() {
 			continue
 		}
-		if s.ended {
+		if s.ended && s.q[s.i] != ';' {
 			return &Error{Offset: start, Text: "the query has a second statement; it must be one"}
 		}
 		if err := s.token(); err != nil {
@@ -169,6 +169,8 @@ func (s *scanner) token() error {
 		s.upTo(string(c)) // a doubled quote is two strings side by side here
 	case c == '[' && s.d.Brackets:
 		s.upTo("]")
+	case s.positional():
+		return &Error{Offset: s.i, Text: "a parameter is written :name"}
 	case c == '$' && s.d.Dollar:
 		s.dollar()
 	case c == ':':
@@ -177,6 +179,15 @@ func (s *scanner) token() error {
 		s.i++
 	}
 	return nil
+}
+
+// positional tells that a placeholder in the driver's own way stands here: nothing would be bound to it.
+func (s *scanner) positional() bool {
+	c, next := s.q[s.i], wordLen(s.q[s.i+1:])
+	if s.d.Dollar {
+		return c == '$' && next > 0 && s.q[s.i+1] >= '0' && s.q[s.i+1] <= '9'
+	}
+	return c == '?' || (c == '@' || c == '$') && next > 0
 }
 
 // upTo passes over everything up to and with stop.
@@ -206,7 +217,7 @@ func (s *scanner) escaped() {
 func (s *scanner) dollar() {
 	rest := s.q[s.i+1:]
 	n := wordLen(rest)
-	if n > 0 && rest[0] >= '0' && rest[0] <= '9' || n == len(rest) || rest[n] != '$' {
+	if n == len(rest) || rest[n] != '$' {
 		s.i++
 		return
 	}
