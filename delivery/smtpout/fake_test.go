@@ -64,6 +64,7 @@ type feed struct {
 	open    map[delivery.ID]*delivery.Message
 	done    []delivery.Outcome
 	intents int
+	made    int
 }
 
 func (f *feed) Next(_ context.Context, room int, _ bool) *delivery.Batch {
@@ -109,7 +110,7 @@ func (f *feed) serve(ctx context.Context, s delivery.Sender) error {
 	f.t.Helper()
 	err := s.Serve(ctx, "example.org", 0, f)
 	for id := range f.open {
-		f.t.Errorf("no outcome for message %v", id.Key[:1])
+		f.t.Errorf("no outcome for message %s", id.Key[:])
 	}
 	return err
 }
@@ -119,7 +120,8 @@ func (f *feed) batch(c delivery.Content, to ...string) *delivery.Batch {
 	b := &delivery.Batch{Date: time.Unix(1e9, 0), Intent: func(context.Context) error { f.intents++; return nil }}
 	for _, a := range to {
 		id := delivery.ID{Run: 1}
-		copy(id.Key[:], fmt.Sprintf("%d %s", len(f.batches), a))
+		f.made++
+		copy(id.Key[:], itoa(f.made))
 		_, domain, _ := strings.Cut(a, "@")
 		b.Messages = append(b.Messages, &delivery.Message{ID: id, To: a, From: "ana@sender.example", Domain: domain, Content: c})
 	}

@@ -90,9 +90,9 @@ func (p *pump) deliver(ctx context.Context, b *delivery.Batch) (down *fault, err
 		if len(x.done) > 0 {
 			p.feed.Done(x.done...)
 		}
-		if f == nil || f.halts {
+		if f == nil || f.halts || len(x.open) == 0 {
 			p.settle(x, f)
-			if f == nil && err == nil {
+			if len(x.open) == 0 {
 				return nil, nil
 			}
 			return p.report(x.open, f, began, err)
