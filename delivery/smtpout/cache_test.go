@@ -44,6 +44,7 @@ func (s *socket) Close() error {
 func (l *lab) count(n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.dials += max(n, 0)
 	l.open += n
 	l.most = max(l.most, l.open)
 }
@@ -53,11 +54,8 @@ func inLab(t *testing.T, o smtptest.Options, maxOpen int, f func(*lab)) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &lab{t: t, p: smtptest.Start(t, o), w: mxs(route.None, "mx.example")}
 		dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
-			l.dials++
 			nc, err := l.p.Dial(ctx, network, addr)
-			if err == nil {
-				l.count(1)
-			}
+			l.count(1)
 			return &socket{Conn: nc, l: l}, err
 		}
 		l.tr, l.stop = running(t, Options{Paths: []Path{{Router: l.w, Hello: "me.example"}}, Pipelining: true, MaxOpen: maxOpen, Dial: dial})
