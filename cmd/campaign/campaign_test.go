@@ -206,6 +206,17 @@ func TestSharedFaults(t *testing.T) {
 	}
 }
 
+// A mailblast.yaml above the campaign may name commands: one that others can write is refused.
+func TestForeignSharedFile(t *testing.T) {
+	folder(t, "mailblast.yaml", "smtp: {host: a.example, user: x, password_command: [evil]}\n", "sub/campaign.yaml", base)
+	if err := os.Chmod("mailblast.yaml", 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load("sub/campaign.yaml", Options{}); err == nil || !strings.Contains(err.Error(), "mailblast.yaml:1:1: this file is not yours") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestEnvironment(t *testing.T) {
 	c := load(t, Options{Env: env("A=process", "TAB=a: b\nname: evil")}, "campaign.yaml", base+"smtp: capture\nvars: {a: \"${A}\", b: \"${B}\", c: \"${C:-none}\", d: $5, e: \"${TAB}\", f: 5, g: \"${A}-$A-${B}\"}\non_null: ${NULLS:-}\nconnections: ${N:-7}\n",
 		".env", "A=file\nB=from-file\n")

@@ -71,6 +71,8 @@ type read struct {
 	*source.File
 	dir    string
 	shared bool // others may read it
+	// foreign: somebody else may have written it
+	foreign bool
 }
 
 type loader struct {
@@ -104,7 +106,7 @@ func (l *loader) open(path string) (*source.File, error) {
 		return nil, err
 	}
 	parsed := source.Parse(path, data)
-	l.files[path] = &read{File: parsed, dir: filepath.Dir(abs), shared: info.Mode().Perm()&0o077 != 0}
+	l.files[path] = &read{File: parsed, dir: filepath.Dir(abs), shared: info.Mode().Perm()&0o077 != 0, foreign: foreign(info)}
 	l.faults = append(l.faults, parsed.Faults...)
 	return parsed, nil
 }
@@ -214,6 +216,10 @@ func (l *loader) sharedEntries() []source.Entry {
 		}
 		if err != nil {
 			l.faults = append(l.faults, Fault{Pos: source.Pos{File: path}, Text: "it cannot be read", Hint: err.Error()})
+			return nil
+		}
+		if dir != l.c.Dir && l.files[f.Name].foreign {
+			l.fault(f.Root.Pos, 1, "this file is not yours, or everybody can write to it", "own it and chmod 644 "+f.Name+", or give the campaign a mailblast.yaml of its own")
 			return nil
 		}
 		return l.own(f)

@@ -51,6 +51,9 @@ func expandOne(expr string, env Lookup) (string, error) {
 	if !isName(name) {
 		return "", fmt.Errorf("${%s} is not a variable: its name must be letters, digits and _", Mask(expr))
 	}
+	if has && !strings.HasPrefix(rest, "-") && !strings.HasPrefix(rest, "?") {
+		return "", fmt.Errorf("${%s} must be ${VAR}, ${VAR:-default} or ${VAR:?message}", Mask(expr))
+	}
 	value, ok := env(name)
 	switch {
 	case !has && ok:
@@ -61,10 +64,8 @@ func expandOne(expr string, env Lookup) (string, error) {
 		return value, nil
 	case strings.HasPrefix(rest, "-"):
 		return rest[1:], nil
-	case strings.HasPrefix(rest, "?"):
-		return "", &Unset{Name: name, Message: Mask(strings.TrimSpace(rest[1:]))}
 	}
-	return "", fmt.Errorf("${%s} must be ${VAR}, ${VAR:-default} or ${VAR:?message}", Mask(expr))
+	return "", &Unset{Name: name, Message: Mask(strings.TrimSpace(rest[1:]))}
 }
 
 func isName(s string) bool {

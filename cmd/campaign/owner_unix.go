@@ -1,0 +1,19 @@
+//go:build unix
+
+package campaign
+
+import (
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// foreign tells that somebody else could have written a file that we did not ask for by name: a mailblast.yaml in a
+// folder above may name a command to run.
+func foreign(info fs.FileInfo) bool {
+	if info.Mode().Perm()&0o002 != 0 {
+		return true
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(st.Uid) != os.Getuid() && st.Uid != 0
+}
