@@ -200,18 +200,26 @@ func TestLatencyDelaysTheLastReply(t *testing.T) {
 }
 
 func TestEndingCutsLatency(t *testing.T) {
-	s := start(t, Options{Latency: time.Hour})
-	done := make(chan error, 1)
+	s, err := New(Options{SMTP: "127.0.0.1:0", Latency: time.Hour, Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	served, sent := make(chan error, 1), make(chan error, 1)
+	go func() { served <- s.Serve(ctx) }()
 	go func() {
-		done <- smtp.SendMail(s.SMTPAddr(), nil, "a@acme.example", []string{"bob@a.example"}, []byte(letter("bob@a.example", "x")))
+		sent <- smtp.SendMail(s.SMTPAddr(), nil, "a@acme.example", []string{"bob@a.example"}, []byte(letter("bob@a.example", "x")))
 	}()
-	t.Cleanup(func() {
-		if err := <-done; err == nil {
-			t.Error("accepted although the server ended")
-		}
-	})
-	for count(s.smtp) == 0 { // the client is connected: now the cleanup of start ends the server, then ours looks
+	for count(s.smtp) == 0 {
 		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	if err := <-sent; err == nil {
+		t.Error("accepted although the server ended")
 	}
 }
 
