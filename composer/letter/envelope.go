@@ -100,7 +100,7 @@ func (l *Letter) Envelope(r *composer.Row) (composer.Envelope, error) {
 // quick does without a renderer when only the to address differs from row to row and is a column of its own.
 func (l *Letter) quick(r *composer.Row) (composer.Envelope, error, bool) {
 	f := &l.fields
-	if !f.returnPath.ok || f.to.addr.column < 0 || len(f.cc)+len(f.bcc) > 0 {
+	if !f.returnPath.ok || f.to.ok || f.to.addr.column < 0 || len(f.cc)+len(f.bcc) > 0 {
 		return composer.Envelope{}, nil, false
 	}
 	col := f.to.addr.column

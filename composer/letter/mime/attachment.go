@@ -30,8 +30,9 @@ type File struct {
 func Attach(r io.Reader, file File, dir string) (a *Attachment, err error) {
 	var h Header
 	n := file.Size
-	h.Structured("Content-Type", file.Type)
-	h.Structured("Content-Disposition", disposition(file.Name)...)
+	kind, disposition := named(file.Type, file.Name)
+	h.Structured("Content-Type", kind...)
+	h.Structured("Content-Disposition", disposition...)
 	h.Structured("Content-Transfer-Encoding", "base64")
 	if h.Err() != nil {
 		return nil, h.Err()

@@ -32,7 +32,7 @@ var pool = sync.Pool{New: func() any { b := make([]byte, 0, 16<<10); return &b }
 const maxSpare = 256 << 10
 
 // NewBody lays out a letter: h, which lacks only the fields of the content, then the texts, then the attachments. It keeps
-// nothing of h or parts. boundary must not occur in the parts.
+// nothing of h or parts. boundary makes the delimiters, which no encoded part can hold.
 func NewBody(h *Header, parts []Part, files []*Attachment, boundary string) *Body {
 	b := &Body{spare: pool.Get().(*[]byte), utf8: h.UTF8()}
 	b.buf = append((*b.spare)[:0], h.Bytes()...)

@@ -65,13 +65,15 @@ func Choose(text []byte) Encoding {
 }
 
 // mangled tells whether servers on the way are known to change such a line: "From " gets a > in mailboxes, white space
-// at the end is dropped (RFC 2045 §6.7 (3)), a lone dot has ended many a message.
+// at the end is dropped (RFC 2045 §6.7 (3)), a lone dot has ended many a message. Nor may a line hold what begins our
+// boundaries, which some parsers find anywhere: the other encodings have no =_ in them.
 func mangled(line []byte) bool {
 	if len(line) == 0 {
 		return false
 	}
 	last := line[len(line)-1]
-	return last == ' ' || last == '\t' || line[0] == '.' && len(line) == 1 || bytes.HasPrefix(line, []byte("From "))
+	return last == ' ' || last == '\t' || line[0] == '.' && len(line) == 1 || bytes.HasPrefix(line, []byte("From ")) ||
+		bytes.Contains(line, []byte("--=_"))
 }
 
 // Encode appends a canonical text in the encoding e.

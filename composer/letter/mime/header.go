@@ -122,7 +122,7 @@ func (h *Header) Mailboxes(name string, boxes ...Mailbox) {
 		}
 		if i > 0 {
 			h.add(",")
-			h.space(len(spec))
+			h.space(len(spec) + 1) // a comma may follow
 		}
 		if b.Name == "" {
 			h.add(spec)

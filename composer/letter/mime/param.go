@@ -2,9 +2,10 @@ package mime
 
 import "strings"
 
-// disposition gives the tokens of a Content-Disposition field for an attachment: a plain file name for everyone, and the
-// true one as an extended parameter (RFC 2231 §4, RFC 6266 appendix D) when it is not plain ASCII.
-func disposition(name string) []string {
+// named gives the tokens of Content-Type and Content-Disposition for an attachment. A name that is not plain ASCII is an
+// extended parameter (RFC 2231 §4) there, with a fallback for old programs in Content-Type: two forms of it in one field,
+// as RFC 6266 has it for the web, are a defect to some parsers.
+func named(contentType, name string) (kind, disposition []string) {
 	fallback := strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' || r == '"' || r == '\\' {
 			return '_'
@@ -12,7 +13,7 @@ func disposition(name string) []string {
 		return r
 	}, name)
 	if fallback == name {
-		return []string{"attachment;", `filename="` + name + `"`}
+		return []string{contentType}, []string{"attachment;", `filename="` + name + `"`}
 	}
 	var b strings.Builder
 	b.WriteString("filename*=utf-8''")
@@ -25,7 +26,7 @@ func disposition(name string) []string {
 			b.WriteByte(hexDigits[c&15])
 		}
 	}
-	return []string{"attachment;", `filename="` + fallback + `";`, b.String()}
+	return []string{contentType + ";", `name="` + fallback + `"`}, []string{"attachment;", b.String()}
 }
 
 // attrChar is attribute-char of RFC 2231 §7, a little narrower.
