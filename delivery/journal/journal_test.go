@@ -169,3 +169,5 @@ func TestResume(t *testing.T) {
 	}
 	check(t, stop())
 }
+
+func chmod(dir string) error { return os.Chmod(dir, 0o700) }

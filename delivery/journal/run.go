@@ -283,6 +283,8 @@ func (r *Run) Before() Counts {
 	if r.states == nil {
 		return Counts{}
 	}
+	r.states.mu.Lock()
+	defer r.states.mu.Unlock()
 	return r.states.counts
 }
 

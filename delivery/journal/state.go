@@ -2,9 +2,11 @@ package journal
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -30,9 +32,24 @@ const (
 	roundBits = seqBits + rankBits
 )
 
-// ranked gives each status its rank: what happened last among equals counts, and nothing takes back what is better known.
-var ranked = fmt.Sprintf(`CASE status WHEN %d THEN 7 WHEN %d THEN 6 WHEN %d THEN 5 WHEN %d THEN 4 WHEN %d THEN 3 WHEN %d THEN 2 ELSE 1 END`,
-	delivery.Sent, delivery.Failed, delivery.Suppressed, delivery.Skipped, delivery.Unknown, delivery.Deferred)
+// The ranks. What happened last among equals counts, and nothing takes back what is better known. A row that is gone may
+// come back to the list; its delivery is reopened then.
+const (
+	rankReopened = iota + 1
+	rankDeferred
+	rankUnknown
+	rankGone
+	rankSkipped
+	rankSuppressed
+	rankFailed
+	rankSent
+)
+
+var ranked = fmt.Sprintf(`CASE status WHEN %d THEN %d WHEN %d THEN %d WHEN %d THEN %d WHEN %d THEN CASE class WHEN %d THEN %d ELSE %d END
+	WHEN %d THEN %d WHEN %d THEN %d ELSE %d END`,
+	delivery.Sent, rankSent, delivery.Failed, rankFailed, delivery.Suppressed, rankSuppressed,
+	delivery.Skipped, delivery.ClassGone, rankGone, rankSkipped,
+	delivery.Unknown, rankUnknown, delivery.Deferred, rankDeferred, rankReopened)
 
 var standing = fmt.Sprintf(`max((round << %d) | (%s << %d) | seq)`, roundBits, ranked, seqBits)
 
@@ -49,6 +66,10 @@ type states struct {
 	conn   *sqlx.Conn
 	lookup *sqlx.Stmt
 	see    *sqlx.Stmt
+	back   *sqlx.Stmt
+	gone   int // deliveries whose row left the list in an earlier process
+
+	mu     sync.Mutex
 	counts Counts
 }
 
@@ -64,10 +85,20 @@ func (r *Run) load(ctx context.Context) (*states, error) {
 	if err := s.fill(ctx, r); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
+	if s.gone > 0 { // a row that comes back starts a new round
+		_, err := r.book.write.ExecContext(ctx, `UPDATE runs SET round = ? WHERE id = ?`, r.round+1, r.id())
+		if err != nil {
+			return nil, errors.Join(err, s.close())
+		}
+		r.round++
+	}
 	return s, nil
 }
 
 func (s *states) fill(ctx context.Context, r *Run) (err error) {
+	if err := s.forget(); err != nil {
+		return err
+	}
 	for _, q := range []string{`PRAGMA temp.journal_mode = OFF`, `DROP TABLE IF EXISTS temp.states`,
 		`CREATE TEMP TABLE states (key BLOB, copy INTEGER, standing INTEGER, attempts INTEGER, tries INTEGER, seen INTEGER,
 			PRIMARY KEY (key, copy)) WITHOUT ROWID`} {
@@ -82,11 +113,14 @@ func (s *states) fill(ctx context.Context, r *Run) (err error) {
 	if err := s.count(ctx); err != nil {
 		return err
 	}
-	if s.lookup, err = s.conn.PreparexContext(ctx, `SELECT s.key, s.copy, o.status, o.via, s.attempts, s.tries, o.first, o.next
+	if s.lookup, err = s.conn.PreparexContext(ctx, `SELECT o.run, s.key, s.copy, o.status, o.class, o.via, s.attempts, s.tries, o.first, o.next
 		FROM temp.states s JOIN outcomes o ON o.seq = `+seqOf+` WHERE s.key IN (?`+strings.Repeat(",?", lookups-1)+`)`); err != nil {
 		return err
 	}
-	s.see, err = s.conn.PreparexContext(ctx, `UPDATE temp.states SET seen = 1 WHERE key = ? AND copy = ?`)
+	if s.see, err = s.conn.PreparexContext(ctx, `UPDATE temp.states SET seen = 1 WHERE key = ? AND copy = ?`); err != nil {
+		return err
+	}
+	s.back, err = s.conn.PreparexContext(ctx, `UPDATE temp.states SET seen = 1, standing = ? WHERE key = ? AND copy = ?`)
 	return err
 }
 
@@ -96,34 +130,47 @@ func (s *states) count(ctx context.Context) error {
 		return err
 	}
 	defer rows.Close()
+	var c Counts
 	for rows.Next() {
 		var rank, n int
 		if err := rows.Scan(&rank, &n); err != nil {
 			return err
 		}
 		switch rank {
-		case 7:
-			s.counts.Sent = n
-		case 6:
-			s.counts.Failed = n
-		case 5:
-			s.counts.Suppressed = n
-		case 4:
-			s.counts.Skipped = n
-		case 3:
-			s.counts.Unknown = n
+		case rankSent:
+			c.Sent = n
+		case rankFailed:
+			c.Failed = n
+		case rankSuppressed:
+			c.Suppressed = n
+		case rankSkipped:
+			c.Skipped += n
+		case rankGone:
+			s.gone = n
+			c.Skipped += n
+		case rankUnknown:
+			c.Unknown = n
 		}
 	}
+	s.mu.Lock()
+	s.counts = c
+	s.mu.Unlock()
 	return rows.Err()
 }
 
-func (s *states) close() error {
+// forget closes the statements.
+func (s *states) forget() error {
 	var errs []error
-	for _, st := range []*sqlx.Stmt{s.lookup, s.see} {
+	for _, st := range []*sqlx.Stmt{s.lookup, s.see, s.back} {
 		if st != nil {
 			errs = append(errs, st.Close())
 		}
 	}
+	return errors.Join(errs...)
+}
+
+func (s *states) close() error {
+	errs := []error{s.forget()}
 	_, err := s.conn.ExecContext(context.Background(), `DROP TABLE IF EXISTS temp.states`)
 	return errors.Join(append(errs, err, s.conn.Close())...)
 }
@@ -137,62 +184,118 @@ func (r *Run) Lookup(ctx context.Context, ids []delivery.ID) ([]State, error) {
 	}
 	for at := 0; at < len(ids); at += lookups {
 		end := min(at+lookups, len(ids))
-		if err := r.states.find(ctx, ids[at:end], out[at:end]); err != nil {
+		back, err := r.states.find(ctx, ids[at:end], out[at:end])
+		if err == nil && len(back) > 0 {
+			err = r.bring(ctx, back)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("journal: lookup: %w", err)
 		}
 	}
 	return out, nil
 }
 
-func (s *states) find(ctx context.Context, ids []delivery.ID, out []State) error {
-	type delivered struct {
-		key  [16]byte
-		copy uint16
-	}
-	at := make(map[delivered]int, len(ids))
+// find looks up one statement's worth of deliveries, and gives those back whose row was gone.
+func (s *states) find(ctx context.Context, ids []delivery.ID, out []State) (back []delivery.Outcome, err error) {
+	at := make(map[delivery.ID]int, len(ids))
 	args := make([]any, lookups)
 	for i := range args {
-		id := &ids[min(i, len(ids)-1)]
-		args[i] = id.Key[:]
-		at[delivered{id.Key, id.Copy}] = min(i, len(ids)-1)
+		n := min(i, len(ids)-1)
+		args[i] = ids[n].Key[:]
+		at[ids[n]] = n
 	}
 	rows, err := s.lookup.QueryContext(ctx, args...)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer rows.Close()
 	var open []int
 	for rows.Next() {
-		var (
-			key                  []byte
-			id                   delivered
-			status               uint8
-			via, attempts, tries int
-			first, next          int64
-		)
-		if err := rows.Scan(&key, &id.copy, &status, &via, &attempts, &tries, &first, &next); err != nil {
-			return err
+		var f found
+		if err := f.scan(rows); err != nil {
+			return nil, err
 		}
-		copy(id.key[:], key)
-		i, asked := at[id]
+		i, asked := at[f.id]
 		if !asked {
 			continue
 		}
-		out[i] = State{delivery.Status(status), via, attempts, tries, fromMicro(first), fromMicro(next)}
-		if status == reopened {
-			out[i].Status = delivery.NotTried
-		}
-		if !out[i].Status.Final() {
+		out[i] = f.state
+		switch {
+		case f.gone:
+			back = append(back, delivery.Outcome{ID: f.id, First: f.state.First, At: time.Now(), Attempt: f.state.Attempts,
+				Try: f.state.Tries, Charged: true})
+		case !f.state.Status.Final():
 			open = append(open, i)
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return err
+		return nil, err
 	}
 	for _, i := range open {
 		if _, err := s.see.ExecContext(ctx, ids[i].Key[:], int(ids[i].Copy)); err != nil {
+			return nil, err
+		}
+	}
+	return back, nil
+}
+
+// found is one answer of the lookup statement.
+type found struct {
+	id    delivery.ID
+	state State
+	gone  bool
+}
+
+func (f *found) scan(rows *sql.Rows) error {
+	var (
+		key           []byte
+		run           int64
+		status, class uint8
+		first, next   int64
+	)
+	s := &f.state
+	err := rows.Scan(&run, &key, &f.id.Copy, &status, &class, &s.Via, &s.Attempts, &s.Tries, &first, &next)
+	if err != nil {
+		return err
+	}
+	f.id.Run = uint64(run)
+	copy(f.id.Key[:], key)
+	s.Status, s.First, s.Next = delivery.Status(status), fromMicro(first), fromMicro(next)
+	f.gone = s.Status == delivery.Skipped && delivery.Class(class) == delivery.ClassGone
+	if f.gone || status == reopened {
+		s.Status = delivery.NotTried
+	}
+	return nil
+}
+
+// bring reopens deliveries whose row has come back to the list.
+func (r *Run) bring(ctx context.Context, back []delivery.Outcome) error {
+	places := make([]int64, len(back))
+	err := r.book.update(ctx, func(tx *sqlx.Tx) error {
+		w, err := r.book.writer(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for i := range back {
+			if err := w.reopen(r.info.ID, r.round, &back[i]); err != nil {
+				return err
+			}
+			places[i] = w.last
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s := r.states
+	for i := range back {
+		standing := int64(r.round)<<roundBits | rankReopened<<seqBits | places[i]
+		if _, err := s.back.ExecContext(ctx, standing, back[i].ID.Key[:], int(back[i].ID.Copy)); err != nil {
 			return err
 		}
 	}
+	s.mu.Lock()
+	s.counts.Skipped -= len(back)
+	s.mu.Unlock()
 	return nil
 }

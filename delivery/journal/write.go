@@ -67,6 +67,11 @@ func (b *Book) stop(err error) {
 	b.err = err
 	b.filling.err = err
 	close(b.filling.done)
+	b.filling = newBatch() // stays empty
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
 }
 
 // take gives what waits; nil is nothing. With last, nothing can be given any more once nothing waits.
@@ -91,8 +96,8 @@ func (b *Book) Serve(ctx context.Context) error {
 	for {
 		t := b.take(ctx.Err() != nil)
 		if t == nil {
-			if ctx.Err() != nil {
-				return nil
+			if err := b.fault(); err != nil || ctx.Err() != nil {
+				return err
 			}
 			select {
 			case <-b.wake:
@@ -137,16 +142,34 @@ func (t *batch) wait(ctx context.Context) error {
 	}
 }
 
-// update runs f in one transaction of the one write connection.
+// update runs f in one transaction of the one write connection, unless a commit has failed before.
 func (b *Book) update(ctx context.Context, f func(*sqlx.Tx) error) error {
 	tx, err := b.write.BeginTxx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	if err := f(tx); err != nil {
+	if err = b.fault(); err == nil {
+		err = f(tx)
+	}
+	if err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
-	return tx.Commit()
+	if err := tx.Commit(); err != nil {
+		err = fmt.Errorf("commit: %w", err)
+		b.stop(err)
+		return err
+	}
+	return nil
+}
+
+// fault is why nothing may be written any more; Serve having ended is none.
+func (b *Book) fault() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if errors.Is(b.err, ErrClosed) {
+		return nil
+	}
+	return b.err
 }
 
 func (b *Book) commit(ctx context.Context, t *batch) error {
