@@ -44,7 +44,9 @@ func (s *socket) Close() error {
 func (l *lab) count(n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.dials += max(n, 0)
+	if n > 0 {
+		l.dials++
+	}
 	l.open += n
 	l.most = max(l.most, l.open)
 }
