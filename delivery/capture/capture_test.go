@@ -228,10 +228,6 @@ func TestManyClientsAtOnce(t *testing.T) {
 	s := start(t, Options{Keep: 200, Random: rand.New(rand.NewPCG(1, 2)), Fail: mustFail(t, "data 10%=451")})
 	var wg sync.WaitGroup
 	stop := make(chan struct{})
-	go func() {
-		defer close(stop)
-		wg.Wait()
-	}()
 	for c := range clients {
 		wg.Add(1)
 		go func() {
@@ -244,6 +240,10 @@ func TestManyClientsAtOnce(t *testing.T) {
 			}
 		}()
 	}
+	go func() {
+		defer close(stop)
+		wg.Wait()
+	}()
 	for reading := true; reading; {
 		select {
 		case <-stop:
