@@ -16,7 +16,7 @@ import (
 const (
 	MaxOutput = 1 << 20         // octets of one template's output
 	maxTime   = 5 * time.Second // for all of a row's templates
-	maxSteps  = 1 << 20         // turns of loops and calls of templates, for all of a row's templates
+	maxSteps  = 100_000         // turns of loops and calls of templates, for all of a row's templates
 )
 
 // Null says what becomes of a row when an action prints NULL.
