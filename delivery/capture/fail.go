@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/emersion/go-smtp"
 	"golang.org/x/net/idna"
@@ -96,6 +97,9 @@ func parsePercent(w string) (float64, error) {
 func parseTarget(w string) (string, error) {
 	at := strings.LastIndexByte(w, '@')
 	domain, err := idna.Lookup.ToASCII(w[at+1:])
+	if err == nil && !utf8.ValidString(w) {
+		err = errors.New("not UTF-8")
+	}
 	if err != nil || domain == "" || at == 0 {
 		return "", fmt.Errorf("%q is no stage (rcpt, data), domain or address", w)
 	}
