@@ -98,11 +98,7 @@ func (q *queue) unpark() {
 
 // assign gives each site that waits a thread, as far as there are any.
 func (q *queue) assign(ctx context.Context) {
-	for q.set.Ready() {
-		if !q.mayGo() {
-			return
-		}
-		s := q.set.Pick()
+	for s := q.set.First(); s != nil && q.mayGo(); s = q.set.First() {
 		if l := s.First(); q.tooFast(l, l.Domain) {
 			continue
 		}
@@ -110,7 +106,7 @@ func (q *queue) assign(ctx context.Context) {
 		if t == nil {
 			return
 		}
-		t.enter(s)
+		t.enter(q.set.Pick())
 	}
 }
 
@@ -141,7 +137,10 @@ func (q *queue) tooFast(l *lanes.Lane[*Message], domain string) bool {
 // free gives a thread that has nothing to do, if need be a new one; nil when the queue can have no more now.
 func (q *queue) free(ctx context.Context) *thread {
 	d := q.d
-	if len(q.idle) == 0 && q.live < q.max && d.live < d.o.Connections {
+	if d.contended {
+		d.resize()
+	}
+	if len(q.idle) == 0 && q.live < q.max && d.live < d.o.Connections && (!d.contended || q.live-q.leaving < q.target) {
 		q.spawn(ctx)
 	}
 	if n := len(q.idle); n > 0 {
@@ -191,7 +190,7 @@ func (d *Dispatcher) resize() {
 	for i, q := range d.queues {
 		busy := q.live - len(q.idle)
 		need := busy
-		if q.set.Ready() {
+		if q.set.First() != nil {
 			need += q.set.Slots()
 		}
 		d.claims[i] = pace.Claim{Depth: q.set.Waiting() + q.flying, Need: min(q.max, need)}
@@ -200,7 +199,7 @@ func (d *Dispatcher) resize() {
 	d.contended = false
 	for i, q := range d.queues {
 		q.target = d.shares[i]
-		if q.live < q.target && len(q.idle) == 0 && q.set.Ready() {
+		if q.live < q.target && len(q.idle) == 0 && q.set.First() != nil {
 			d.contended = true
 		}
 	}

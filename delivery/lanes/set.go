@@ -115,8 +115,13 @@ func (s *Set[T]) Spilled() (n int) {
 	return n
 }
 
-// Ready tells that Pick has one to give.
-func (s *Set[T]) Ready() bool { return s.ring.at != nil }
+// First gives the site that Pick will give, without going on; nil when there is none.
+func (s *Set[T]) First() *Site[T] {
+	if s.ring.at == nil {
+		return nil
+	}
+	return s.ring.at.owner
+}
 
 // Pick gives the next site that has more ready than hands; nil when there is none.
 func (s *Set[T]) Pick() *Site[T] { return s.ring.turn() }

@@ -46,12 +46,13 @@ func (s *Store[T]) fits(bytes, size int64) bool {
 	return s.used+size <= s.limit && bytes+size <= s.limit/max(s.lanes, 1)
 }
 
-// spill says how long a chain's end may get before it is written.
+// spill says how long a chain's end may get before it is written: its share of the memory for buffers.
 func (s *Store[T]) spill() int {
-	if s.buffered > s.limit/3 {
+	budget := s.limit / 3
+	if s.buffered > budget {
 		return 0
 	}
-	return blockSize
+	return int(min(blockSize, budget/(2*max(s.lanes, 1)))) // slices grow to twice what they need
 }
 
 // append adds a record to c, which is written to the file when its end has grown past room.
@@ -60,7 +61,7 @@ func (s *Store[T]) append(c *chain, rec []byte, room int) error {
 	err := c.add(rec)
 	if err == nil && len(c.tail)-c.done > room {
 		err = c.flush(&s.file)
-		if room == 0 {
+		if s.buffered > s.limit/3 {
 			c.tail = nil
 		}
 	}

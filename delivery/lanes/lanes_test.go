@@ -1,0 +1,357 @@
+package lanes
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// numbers are items of a hundred octets in memory and of 8 to 48 on disk.
+type numbers struct{}
+
+func (numbers) Size(int) int { return 100 }
+
+func (numbers) Append(b []byte, domain string, x int) []byte {
+	b = binary.BigEndian.AppendUint64(b, uint64(x))
+	return append(b, make([]byte, x%41)...)
+}
+
+func (numbers) Decode(rec []byte, domain string) (int, error) {
+	x := int(binary.BigEndian.Uint64(rec))
+	if len(rec) != 8+x%41 {
+		return 0, fmt.Errorf("%d: %d octets", x, len(rec))
+	}
+	return x, nil
+}
+
+func ownSite(k Key) SiteKey { return SiteKey{Via: k.Via, Name: k.Domain} }
+
+var epoch = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// model is what a set should hold of one lane: what was put back by the order it was first taken in, what is due
+// again, what was never taken.
+type model struct{ back, due, fresh []int }
+
+// Whatever is pushed, taken, put back, deferred and brought back, in whatever little memory: each lane gives its items
+// in order, nothing is lost, nothing comes twice, and the counts say so.
+func TestLanesKeepOrderAcrossSpill(t *testing.T) {
+	dir := t.TempDir()
+	rapid.Check(t, func(t *rapid.T) {
+		store := NewStore(dir, rapid.SampledFrom([]int64{0, 1000, 20_000, 1 << 20}).Draw(t, "memory"), numbers{})
+		defer store.Close()
+		set := NewSet(store, 0, ownSite)
+		want := map[Key]*model{}
+		keys := []Key{{"a.example", 0}, {"b.example", 0}, {"b.example", 1}}
+		flying := []Parcel[int]{}
+		now, next, later, waiting := epoch, 0, 0, 0
+		of := func(t *rapid.T) (Key, *model) {
+			k := rapid.SampledFrom(keys).Draw(t, "lane")
+			if want[k] == nil {
+				want[k] = &model{}
+			}
+			return k, want[k]
+		}
+		must := func(t *rapid.T, err error) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"push": func(t *rapid.T) {
+				k, w := of(t)
+				for range rapid.IntRange(1, 300).Draw(t, "parcels") {
+					xs := []int{}
+					for range next%3 + 1 {
+						xs = append(xs, next)
+						next++
+					}
+					must(t, set.Push(k, xs...))
+					w.fresh = append(w.fresh, xs...)
+					waiting += len(xs)
+				}
+			},
+			"take": func(t *rapid.T) {
+				k, w := of(t)
+				for range rapid.IntRange(1, 400).Draw(t, "times") {
+					l := set.lanes[k]
+					if l == nil {
+						return
+					}
+					p, err := set.Take(l, 2)
+					must(t, err)
+					waiting -= len(p.Items)
+					for _, x := range p.Items {
+						from := &w.fresh
+						if len(w.back) > 0 {
+							from = &w.back
+						} else if len(w.due) > 0 {
+							from = &w.due
+						}
+						if len(*from) == 0 || (*from)[0] != x {
+							t.Fatalf("%v: got %d, want the first of %v", k, x, *from)
+						}
+						*from = (*from)[1:]
+					}
+					if keep := len(flying) < 20; keep && len(p.Items) > 0 {
+						flying = append(flying, p)
+					} else {
+						set.Finish(&p)
+					}
+				}
+			},
+			"back": func(t *rapid.T) {
+				if len(flying) == 0 {
+					t.Skip()
+				}
+				i := rapid.IntRange(0, len(flying)-1).Draw(t, "flight")
+				p := flying[i]
+				flying = slices.Delete(flying, i, i+1)
+				w := want[p.Lane.Key]
+				set.Back(&p, p.Items...)
+				set.Finish(&p)
+				waiting += len(p.Items)
+				w.back = append(w.back, p.Items...)
+				// The lane orders by when a parcel was first taken; so does the model, with what it sees in the lane.
+				w.back = w.back[:0]
+				for j := len(p.Lane.front) - 1; j >= 0; j-- {
+					w.back = append(w.back, p.Lane.front[j].x)
+				}
+				if !slices.IsSortedFunc(p.Lane.front, func(a, b put[int]) int { return int(b.seq) - int(a.seq) }) {
+					t.Fatal("put back out of order")
+				}
+			},
+			"later": func(t *rapid.T) {
+				k, _ := of(t)
+				at := When(now, now.Add(time.Duration(rapid.IntRange(1, 1000).Draw(t, "seconds"))*time.Second))
+				must(t, set.Later(at, k, next, next+1))
+				next += 2
+				later += 2
+			},
+			"wake": func(t *rapid.T) {
+				now = now.Add(time.Duration(rapid.IntRange(0, 400).Draw(t, "seconds")) * time.Second)
+				before := set.Deferred()
+				held := map[Key]int{}
+				for k, l := range set.lanes {
+					held[k] = l.Len()
+				}
+				must(t, set.Wake(now, 1<<20))
+				woken := before - set.Deferred()
+				later -= woken
+				waiting += woken
+				// What came back is not in any order across buckets that the model would have to know.
+				for k, l := range set.lanes {
+					if l.due == nil {
+						continue
+					}
+					if want[k] == nil {
+						want[k] = &model{}
+					}
+					want[k].due = chainItems(t, store, l.due)
+				}
+				if at := set.NextDue(); !at.IsZero() && !at.After(now) {
+					t.Fatalf("due at %s is still there at %s", at, now)
+				}
+			},
+			"": func(t *rapid.T) {
+				if set.Waiting() != waiting || set.Deferred() != later {
+					t.Fatalf("%d waiting and %d deferred, want %d and %d", set.Waiting(), set.Deferred(), waiting, later)
+				}
+				if store.used < 0 || store.buffered < 0 {
+					t.Fatalf("memory in use: %d and %d", store.used, store.buffered)
+				}
+			},
+		})
+	})
+}
+
+// chainItems reads a chain without taking from it.
+func chainItems(t *rapid.T, s *Store[int], c *chain) (xs []int) {
+	if err := c.flush(&s.file); err != nil {
+		t.Fatal(err)
+	}
+	copied := *c
+	copied.cache = nil
+	for range c.n {
+		rec, err := copied.peek(&file{f: s.file.f})
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, _ := numbers{}.Decode(rec[1:], "")
+		xs = append(xs, x)
+		copied.cache = copied.cache[len(rec)+prefix:]
+		copied.head += len(rec) + prefix
+		for copied.head >= blockSize {
+			copied.head -= blockSize
+			copied.blocks = copied.blocks[1:]
+		}
+	}
+	return xs
+}
+
+// A file that is filled and read again and again keeps its size, and gives its room back when it is empty.
+func TestSpillFileReusesBlocks(t *testing.T) {
+	dir := t.TempDir()
+	store := NewStore(dir, 1000, numbers{})
+	defer store.Close()
+	set := NewSet(store, 0, ownSite)
+	k := Key{Domain: "a.example"}
+	most := uint32(0)
+	for round := range 50 {
+		for x := range 5000 {
+			if err := set.Push(k, x); err != nil {
+				t.Fatal(err)
+			}
+		}
+		most = max(most, store.file.blocks)
+		for set.Waiting() > 100 {
+			p, err := set.Take(set.lanes[k], 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			set.Finish(&p)
+		}
+		if round == 0 && most < 20 {
+			t.Fatalf("%d blocks: nothing was spilled", most)
+		}
+	}
+	if most > 80 {
+		t.Errorf("%d blocks for 5,100 records at most", most)
+	}
+	for set.Waiting() > 0 {
+		p, err := set.Take(set.lanes[k], 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		set.Finish(&p)
+	}
+	info, err := store.file.f.Stat()
+	if err != nil || info.Size() != 0 {
+		t.Errorf("empty, the file has %v octets, %v", info.Size(), err)
+	}
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v", info.Mode())
+	}
+	if left, _ := os.ReadDir(dir); len(left) > 0 {
+		t.Errorf("the file can be seen: %v", left)
+	}
+	if len(set.lanes) != 0 || len(set.sites) != 0 {
+		t.Errorf("%d lanes, %d sites are left", len(set.lanes), len(set.sites))
+	}
+}
+
+// However many domains wait, items and buffers stay within the memory they were given, nearly.
+func TestMemoryIsSharedByDomain(t *testing.T) {
+	const memory = 1 << 20
+	store := NewStore(t.TempDir(), memory, numbers{})
+	defer store.Close()
+	set := NewSet(store, 0, ownSite)
+	for x := range 100_000 {
+		if err := set.Push(Key{Domain: fmt.Sprintf("d%d.example", x%500)}, x); err != nil {
+			t.Fatal(err)
+		}
+		if store.used > memory*3/4 || store.buffered > memory/4+2*blockSize {
+			t.Fatalf("after %d: %d octets of items, %d of buffers", x, store.used, store.buffered)
+		}
+	}
+	if set.Spilled() < 90_000 {
+		t.Errorf("%d spilled", set.Spilled())
+	}
+	for i := range 100_000 {
+		l := set.Pick().Lane()
+		p, err := set.Take(l, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := fmt.Sprintf("d%d.example", p.Items[0]%500); l.Domain != want || p.Items[0] != i/500*500+p.Items[0]%500 {
+			t.Fatalf("take %d gave %d of %s", i, p.Items[0], l.Domain)
+		}
+		set.Finish(&p)
+		if store.buffered > memory/4+2*blockSize {
+			t.Fatalf("%d octets of buffers", store.buffered)
+		}
+	}
+	if store.used != 0 || store.buffered != 0 {
+		t.Errorf("at the end %d octets of items, %d of buffers", store.used, store.buffered)
+	}
+}
+
+// Sites and lanes take turns; a capped lane is ready as long as it has slots; hands keep a site from being picked.
+func TestReadyRings(t *testing.T) {
+	store := NewStore(t.TempDir(), 1<<20, numbers{})
+	set := NewSet(store, 2, func(k Key) SiteKey {
+		if k.Domain[0] == 'r' {
+			return SiteKey{Name: "relay", Known: true}
+		}
+		return ownSite(k)
+	})
+	for x := range 9 {
+		for _, d := range []string{"a", "r1", "r2"} {
+			if err := set.Push(Key{Domain: d}, x); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if set.Slots() != 6 || set.Near() != 27 {
+		t.Errorf("%d slots, %d near", set.Slots(), set.Near())
+	}
+	first, second, third := set.Pick(), set.Pick(), set.Pick()
+	if first == second || first != third {
+		t.Errorf("sites %v %v %v", first.Name, second.Name, third.Name)
+	}
+	relay := set.sites[SiteKey{Name: "relay", Known: true}]
+	one, two := relay.Lane(), relay.Lane()
+	if one == two {
+		t.Errorf("one lane twice: %s", one.Domain)
+	}
+	var flying []Parcel[int]
+	for range 2 {
+		p, _ := set.Take(one, 1)
+		flying = append(flying, p)
+	}
+	if relay.Lane() != two || relay.Lane() != two || set.Near() != 9+9 {
+		t.Errorf("a lane at its limit is ready still, %d near", set.Near())
+	}
+	set.Finish(&flying[0])
+	if a, b := relay.Lane(), relay.Lane(); a == b {
+		t.Error("a lane below its limit is not ready")
+	}
+	for range 3 {
+		relay.Enter()
+	}
+	if set.Pick() != set.Pick() || !set.Others(relay) {
+		t.Error("a site with hands for all that is ready is picked")
+	}
+	set.Hold(two, epoch.Add(time.Second))
+	if relay.Lane() != one || relay.Lane() != one {
+		t.Error("a held lane is ready")
+	}
+	if err := set.Wake(epoch.Add(time.Second), 1); err != nil || relay.Lane() == relay.Lane() {
+		t.Errorf("not ready again: %v", err)
+	}
+}
+
+func TestWhen(t *testing.T) {
+	for _, c := range []struct{ wait, want time.Duration }{
+		{0, 0},
+		{1500 * time.Millisecond, 2 * time.Second},
+		{60 * time.Second, 60 * time.Second},
+		{61 * time.Second, 70 * time.Second},
+		{601 * time.Second, 11 * time.Minute},
+	} {
+		if got := When(epoch, epoch.Add(c.wait)).Sub(epoch); got != c.want {
+			t.Errorf("%s: %s, want %s", c.wait, got, c.want)
+		}
+	}
+	now := time.Now()
+	if got := When(now, now.Add(90*time.Second)).Sub(now); got < 90*time.Second || got > 100*time.Second {
+		t.Errorf("with a monotonic reading: %s", got)
+	}
+}
