@@ -73,6 +73,11 @@ func (r *Reader) Next() (Record, error) {
 			r.advance(next, 1)
 			continue
 		}
+		if end-r.at > MaxRecord {
+			rec := Record{Line: r.line, Fault: longLine}
+			r.advance(next, 1)
+			return rec, nil
+		}
 		if bytes.IndexByte(r.buf[r.at:end], '"') < 0 {
 			return r.plain(end, next), nil
 		}
@@ -246,9 +251,11 @@ func tooLong(rec Record, field int) Record {
 	return rec
 }
 
+const longLine = "the line is longer than 16 MiB" // MaxRecord
+
 // skipLong passes over a line that is longer than any record may be.
 func (r *Reader) skipLong() (Record, error) {
-	rec := Record{Line: r.line, Fault: fmt.Sprintf("the line is longer than %d MiB", MaxRecord>>20)}
+	rec := Record{Line: r.line, Fault: longLine}
 	for {
 		r.at = len(r.buf)
 		r.makeRoom()

@@ -1,0 +1,187 @@
+package rows
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/mailblast/mailblast/composer"
+)
+
+// Every row comes back as it was kept, in order and by its reference, from several goroutines at once.
+func TestStoreRoundTrip(t *testing.T) {
+	dir := t.TempDir()
+	value := rapid.OneOf(rapid.Just[any](nil), rapid.String().AsAny(), rapid.Int64().AsAny(), rapid.Bool().AsAny(),
+		rapid.Custom(func(t *rapid.T) float64 { return math.Float64frombits(rapid.Uint64().Draw(t, "bits")) }).AsAny(),
+		rapid.Custom(func(t *rapid.T) string { return strings.Repeat("long ", rapid.IntRange(0, 3000).Draw(t, "n")) }).AsAny(),
+		rapid.Custom(func(t *rapid.T) Moment {
+			at := time.Unix(rapid.Int64Range(-1e11, 1e11).Draw(t, "sec"), rapid.Int64Range(0, 999999999).Draw(t, "nsec")).UTC()
+			if off := rapid.IntRange(-50000, 50000).Draw(t, "zone"); off != 0 {
+				at = at.In(time.FixedZone("", off))
+			}
+			return Moment{Time: at, form: form(rapid.IntRange(0, int(forms)-1).Draw(t, "form"))}
+		}).AsAny())
+	rapid.Check(t, func(t *rapid.T) {
+		w, err := newWriter(Options{Dir: dir, MaxStore: 1 << 40})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.s.Close()
+		w.s.cols = make([]composer.Column, 5)
+		var want []string
+		for i, vs := range rapid.SliceOfN(rapid.SliceOfN(value, 0, 5), 0, 40).Draw(t, "rows") {
+			fault := rapid.SampledFrom([]string{"", "faulty"}).Draw(t, "fault")
+			if err := w.add(i*3, vs, fault); err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, fmt.Sprintf("%d %d %q %v", i+1, i*3, fault, vs))
+		}
+		if err := w.finish(); err != nil {
+			t.Fatal(err)
+		}
+		var refs []int64
+		err = w.s.Each(context.Background(), func(r *composer.Row) error {
+			if got := sprint(r); got != want[r.Number-1] {
+				t.Fatalf("row %s, want %s", got, want[r.Number-1])
+			}
+			refs = append(refs, r.Ref)
+			return nil
+		})
+		if err != nil || len(refs) != len(want) || w.s.Len() != len(want) {
+			t.Fatalf("%d rows, Len %d, want %d: %v", len(refs), w.s.Len(), len(want), err)
+		}
+		var all sync.WaitGroup
+		for range 3 {
+			all.Go(func() {
+				for i, ref := range refs {
+					if r, err := w.s.At(ref); err != nil || sprint(r) != want[i] || r.Ref != ref {
+						t.Errorf("At(%d): %v, want %s", ref, err, want[i])
+					}
+				}
+			})
+		}
+		all.Wait()
+	})
+}
+
+func sprint(r *composer.Row) string {
+	return fmt.Sprintf("%d %d %q %v", r.Number, r.Line, r.Fault, r.Values)
+}
+
+func TestTooLargeRow(t *testing.T) {
+	w, err := newWriter(Options{Dir: t.TempDir(), MaxStore: 1 << 40})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.s.Close()
+	w.s.cols = make([]composer.Column, 2)
+	big := strings.Repeat("x", maxRecord/2+1)
+	if err := w.add(1, []any{big, big}, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.add(2, []any{big, "y"}, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.finish(); err != nil {
+		t.Fatal(err)
+	}
+	first, err := w.s.At(0)
+	if err != nil || first.Fault != "the row is larger than 16 MiB" || len(first.Values) != 0 {
+		t.Errorf("%q, %v", first.Fault, err)
+	}
+	n := 0
+	if err := w.s.Each(t.Context(), func(r *composer.Row) error { n += len(r.Values); return nil }); err != nil || n != 2 {
+		t.Errorf("%d values, %v", n, err)
+	}
+}
+
+// A damaged store gives an error, never a panic, and no value out of thin air: what decodes is what was encoded.
+func FuzzDecodeRow(f *testing.F) {
+	body, err := appendRow(nil, &composer.Row{Number: 7, Line: 9, Fault: "x", Values: []any{nil, "s", int64(-1), 0.5, true, false,
+		Moment{Time: time.Unix(1, 2).In(time.FixedZone("", 3600)), form: timestamptzForm}}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(body)
+	f.Add([]byte{})
+	f.Add([]byte{1, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var r, again composer.Row
+		if decodeRow(string(b), &r) != nil {
+			return
+		}
+		body, err := appendRow(nil, &r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := decodeRow(string(body), &again); err != nil || sprint(&again) != sprint(&r) {
+			t.Fatalf("%s became %s, %v", sprint(&r), sprint(&again), err)
+		}
+	})
+}
+
+func BenchmarkReadCSV(b *testing.B) {
+	const n = 1_000_000
+	path := filepath.Join(b.TempDir(), "a.csv")
+	var s strings.Builder
+	s.WriteString("email,first,last,city,plan,since\n")
+	for i := range n {
+		fmt.Fprintf(&s, "somebody%d@example.com,Some,Body,Berlin,pro,2026-11-24\n", i)
+	}
+	if err := os.WriteFile(path, []byte(s.String()), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		st, err := Read(b.Context(), Source{Path: path}, Options{Dir: b.TempDir()})
+		if err != nil || st.Len() != n {
+			b.Fatal(err)
+		}
+		st.Close()
+	}
+	b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
+func BenchmarkStore(b *testing.B) {
+	const n = 1_000_000
+	w, err := newWriter(Options{Dir: b.TempDir(), MaxStore: 1 << 40})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer w.s.Close()
+	w.s.cols = make([]composer.Column, 4)
+	refs := make([]int64, 0, n)
+	for i := range n {
+		refs = append(refs, w.s.size)
+		if err := w.add(i, []any{"somebody@example.com", "Somebody", int64(i), true}, ""); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := w.finish(); err != nil {
+		b.Fatal(err)
+	}
+	b.Run("Each", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := w.s.Each(b.Context(), func(*composer.Row) error { return nil }); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "rows/s")
+	})
+	b.Run("At", func(b *testing.B) {
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i += 7919 {
+			if _, err := w.s.At(refs[i%n]); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
