@@ -47,7 +47,7 @@ func TestKill(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	promised, from := 0, 0
 	last := map[int]bool{} // batches after which no promise came in the same process
-	for round := range 6 {
+	for round := range 4 {
 		promised = max(promised, killed(t, dir, from, time.Duration(20+rand.IntN(80))*time.Millisecond))
 		last[promised-8] = true
 		b := open(t, dir)
@@ -120,7 +120,7 @@ func TestCutLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	sizes := []int64{0, 17, wal.Size() - 1, wal.Size()}
-	for range 16 {
+	for range 8 {
 		sizes = append(sizes, rand.Int64N(wal.Size()))
 	}
 	for _, size := range sizes {

@@ -164,3 +164,27 @@ func (b *Book) Fields(ctx context.Context, id delivery.ID) ([]string, error) {
 	}
 	return fields, nil
 }
+
+// States answers what became of the deliveries of a run, as it is when it is made: for Keep, at the end of a run.
+type States struct{ s *states }
+
+// States lays out the state of every delivery of a run. The caller closes it.
+func (b *Book) States(ctx context.Context, run RunInfo) (*States, error) {
+	s, err := b.load(ctx, run)
+	if err != nil {
+		return nil, fmt.Errorf("journal: states: %w", err)
+	}
+	return &States{s}, nil
+}
+
+// Lookup gives the state of each delivery.
+func (s *States) Lookup(ctx context.Context, ids []delivery.ID) ([]State, error) {
+	out, _, err := s.s.all(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("journal: states: %w", err)
+	}
+	return out, nil
+}
+
+// Close frees what Lookup needs.
+func (s *States) Close() error { return s.s.close() }

@@ -69,6 +69,15 @@ func TestOutcomes(t *testing.T) {
 	if len(got) != 3 || got[0].ID != id(r, 2) || got[1] != full || got[2].Status != delivery.Deferred {
 		t.Errorf("got %+v", got)
 	}
+	now, err := reader.States(ctx, r.Info())
+	if err != nil {
+		t.Fatal(err)
+	}
+	states, err := now.Lookup(ctx, []delivery.ID{id(r, 3), id(r, 1), id(r, 9)})
+	if check(t, err); states[0].Status != delivery.Deferred || states[1].Status != delivery.Failed || states[2].Status != delivery.NotTried {
+		t.Errorf("states: %+v", states)
+	}
+	check(t, now.Close())
 	check(t, r.Expect(ctx, 3, 1))
 	check(t, r.Finish(ctx))
 	info, err := reader.Find(ctx, "spring")

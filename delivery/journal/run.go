@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -76,12 +75,27 @@ func (b *Book) Begin(ctx context.Context, s Spec) (*Run, error) {
 		return err
 	})
 	if err == nil && !r.info.Fresh {
-		r.states, err = r.load(ctx)
+		err = r.recall(ctx)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("journal: begin %s: %w", s.Campaign, err)
 	}
 	return r, nil
+}
+
+// recall lays out what is known of every delivery.
+func (r *Run) recall(ctx context.Context) (err error) {
+	if r.states, err = r.book.load(ctx, r.info); err != nil {
+		return err
+	}
+	if r.states.gone > 0 { // a row that comes back starts a new round
+		_, err = r.book.write.ExecContext(ctx, `UPDATE runs SET round = ? WHERE id = ?`, r.round+1, r.id())
+		if err != nil {
+			return errors.Join(err, r.states.close())
+		}
+		r.round++
+	}
+	return nil
 }
 
 func (r *Run) id() int64 { return int64(r.info.ID) }
@@ -145,6 +159,9 @@ func (r *Run) Intend(ms []*delivery.Message) func(context.Context) error {
 	}
 	return t.wait
 }
+
+// Flush waits until all that was given before is on disk. Serve must be running.
+func (r *Run) Flush(ctx context.Context) error { return r.book.flush(ctx, r) }
 
 // Record notes outcomes. NotTried ones cancel the intent.
 func (r *Run) Record(os []delivery.Outcome) {
@@ -250,42 +267,3 @@ func (r *Run) Keep(ctx context.Context, columns []string, rows []Kept) error {
 	}
 	return nil
 }
-
-// Counts are deliveries by what became of them.
-type Counts struct {
-	Sent, Failed, Unknown, Suppressed, Skipped int
-	Deferrals                                  int // tries put off, not deliveries
-}
-
-// Final adds up all but the deferrals.
-func (c Counts) Final() int { return c.Sent + c.Failed + c.Unknown + c.Suppressed + c.Skipped }
-
-// counter counts what is on disk.
-type counter struct {
-	status [reopened + 1]atomic.Int64
-}
-
-func (c *counter) add(os []delivery.Outcome) {
-	for i := range os {
-		c.status[os[i].Status].Add(1)
-	}
-}
-
-// Counts gives what this process brought to disk so far.
-func (r *Run) Counts() Counts {
-	n := func(s delivery.Status) int { return int(r.counter.status[s].Load()) }
-	return Counts{Sent: n(delivery.Sent), Failed: n(delivery.Failed), Unknown: n(delivery.Unknown),
-		Suppressed: n(delivery.Suppressed), Skipped: n(delivery.Skipped), Deferrals: n(delivery.Deferred)}
-}
-
-// Before gives what earlier processes brought to disk, those apart that were reopened.
-func (r *Run) Before() Counts {
-	if r.states == nil {
-		return Counts{}
-	}
-	r.states.mu.Lock()
-	defer r.states.mu.Unlock()
-	return r.states.counts
-}
-
-func (r *Run) final() int { return r.Before().Final() + r.Counts().Final() }

@@ -150,7 +150,7 @@ func (r *Run) Reopen(ctx context.Context, which delivery.Status) (n int, err err
 	})
 	if err == nil && n > 0 {
 		r.round++
-		err = r.states.fill(ctx, r)
+		err = r.states.fill(ctx, r.info)
 	}
 	if err != nil {
 		return n, fmt.Errorf("journal: reopen: %w", err)
@@ -215,4 +215,36 @@ func seenOr(seen *int) int {
 		return -1
 	}
 	return *seen
+}
+
+// bring reopens deliveries whose row has come back to the list.
+func (r *Run) bring(ctx context.Context, back []delivery.Outcome) error {
+	places := make([]int64, len(back))
+	err := r.book.update(ctx, func(tx *sqlx.Tx) error {
+		w, err := r.book.writer(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for i := range back {
+			if err := w.reopen(r.info.ID, r.round, &back[i]); err != nil {
+				return err
+			}
+			places[i] = w.last
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s := r.states
+	for i := range back {
+		standing := int64(r.round)<<roundBits | rankReopened<<seqBits | places[i]
+		if _, err := s.back.ExecContext(ctx, standing, back[i].ID.Key[:], int(back[i].ID.Copy)); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	s.counts.Skipped -= len(back)
+	s.mu.Unlock()
+	return nil
 }

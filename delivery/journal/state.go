@@ -76,26 +76,19 @@ type states struct {
 const lookups = 256 // keys a statement
 
 // load lays out the state of every delivery, in the order of its key.
-func (r *Run) load(ctx context.Context) (*states, error) {
-	conn, err := r.book.read.Connx(ctx)
+func (b *Book) load(ctx context.Context, run RunInfo) (*states, error) {
+	conn, err := b.read.Connx(ctx)
 	if err != nil {
 		return nil, err
 	}
 	s := &states{conn: conn}
-	if err := s.fill(ctx, r); err != nil {
+	if err := s.fill(ctx, run); err != nil {
 		return nil, errors.Join(err, s.close())
-	}
-	if s.gone > 0 { // a row that comes back starts a new round
-		_, err := r.book.write.ExecContext(ctx, `UPDATE runs SET round = ? WHERE id = ?`, r.round+1, r.id())
-		if err != nil {
-			return nil, errors.Join(err, s.close())
-		}
-		r.round++
 	}
 	return s, nil
 }
 
-func (s *states) fill(ctx context.Context, r *Run) (err error) {
+func (s *states) fill(ctx context.Context, run RunInfo) (err error) {
 	if err := s.forget(); err != nil {
 		return err
 	}
@@ -106,7 +99,7 @@ func (s *states) fill(ctx context.Context, r *Run) (err error) {
 			return err
 		}
 	}
-	_, err = s.conn.ExecContext(ctx, `INSERT INTO temp.states SELECT *, 0 FROM (`+standings+`) ORDER BY key, copy`, r.info.first, r.id())
+	_, err = s.conn.ExecContext(ctx, `INSERT INTO temp.states SELECT *, 0 FROM (`+standings+`) ORDER BY key, copy`, run.first, int64(run.ID))
 	if err != nil {
 		return err
 	}
@@ -178,21 +171,31 @@ func (s *states) close() error {
 // Lookup gives the state of each delivery as this process found it, and notes that this reading of the list has it. A
 // fresh run answers at once.
 func (r *Run) Lookup(ctx context.Context, ids []delivery.ID) ([]State, error) {
-	out := make([]State, len(ids))
 	if r.states == nil {
-		return out, nil
+		return make([]State, len(ids)), nil
 	}
-	for at := 0; at < len(ids); at += lookups {
-		end := min(at+lookups, len(ids))
-		back, err := r.states.find(ctx, ids[at:end], out[at:end])
-		if err == nil && len(back) > 0 {
-			err = r.bring(ctx, back)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("journal: lookup: %w", err)
-		}
+	out, back, err := r.states.all(ctx, ids)
+	if err == nil && len(back) > 0 {
+		err = r.bring(ctx, back)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("journal: lookup: %w", err)
 	}
 	return out, nil
+}
+
+// all looks up any number of deliveries, and gives those back whose row was gone.
+func (s *states) all(ctx context.Context, ids []delivery.ID) (out []State, back []delivery.Outcome, err error) {
+	out = make([]State, len(ids))
+	for at := 0; at < len(ids); at += lookups {
+		end := min(at+lookups, len(ids))
+		some, err := s.find(ctx, ids[at:end], out[at:end])
+		if err != nil {
+			return nil, nil, err
+		}
+		back = append(back, some...)
+	}
+	return out, back, nil
 }
 
 // find looks up one statement's worth of deliveries, and gives those back whose row was gone.
@@ -265,37 +268,5 @@ func (f *found) scan(rows *sql.Rows) error {
 	if f.gone || status == reopened {
 		s.Status = delivery.NotTried
 	}
-	return nil
-}
-
-// bring reopens deliveries whose row has come back to the list.
-func (r *Run) bring(ctx context.Context, back []delivery.Outcome) error {
-	places := make([]int64, len(back))
-	err := r.book.update(ctx, func(tx *sqlx.Tx) error {
-		w, err := r.book.writer(ctx, tx)
-		if err != nil {
-			return err
-		}
-		for i := range back {
-			if err := w.reopen(r.info.ID, r.round, &back[i]); err != nil {
-				return err
-			}
-			places[i] = w.last
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	s := r.states
-	for i := range back {
-		standing := int64(r.round)<<roundBits | rankReopened<<seqBits | places[i]
-		if _, err := s.back.ExecContext(ctx, standing, back[i].ID.Key[:], int(back[i].ID.Copy)); err != nil {
-			return err
-		}
-	}
-	s.mu.Lock()
-	s.counts.Skipped -= len(back)
-	s.mu.Unlock()
 	return nil
 }

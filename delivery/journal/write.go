@@ -94,9 +94,10 @@ func (b *Book) take(last bool) *batch {
 // fsync the file cannot be trusted by this process. It must be called once, and not after Close.
 func (b *Book) Serve(ctx context.Context) error {
 	for {
-		t := b.take(ctx.Err() != nil)
+		last := ctx.Err() != nil // asked once: what is given before ctx ends must be taken after
+		t := b.take(last)
 		if t == nil {
-			if err := b.fault(); err != nil || ctx.Err() != nil {
+			if err := b.fault(); err != nil || last {
 				return err
 			}
 			select {

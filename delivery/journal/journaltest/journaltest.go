@@ -126,11 +126,11 @@ func rank(t *testing.T, open Open) {
 					rt.Fatalf("delivery %d: got %v, want %v", i, got, want[i])
 				}
 			}
-			for range rapid.IntRange(0, 10).Draw(rt, "steps") {
+			for range rapid.IntRange(0, 7).Draw(rt, "steps") {
 				who := rapid.IntRange(0, people-1).Draw(rt, "who")
 				if rapid.Bool().Draw(rt, "intent") {
 					onDisk := p.Journal.Intend(messages(p, who, 1))
-					if rapid.IntRange(0, 4).Draw(rt, "wait") == 0 {
+					if rapid.IntRange(0, 8).Draw(rt, "wait") == 0 {
 						await(t, onDisk)
 					}
 					inFlight[who] = true
