@@ -20,7 +20,7 @@ func (x *transaction) heardMail(r smtpwire.Reply) *fault {
 	case 3:
 		return x.outOfStep(delivery.StageMail, r)
 	default:
-		x.mailSaid = &r
+		x.mailSaid = r
 	}
 	return nil
 }
@@ -28,7 +28,7 @@ func (x *transaction) heardMail(r smtpwire.Reply) *fault {
 // mailRefused is what a refusal of MAIL means: a login that is missing halts, 5yz is about this message, and 4yz about
 // the host.
 func (x *transaction) mailRefused() *fault {
-	r := *x.mailSaid
+	r := x.mailSaid
 	if x.piped {
 		if f := x.endGroup(); f != nil {
 			x.broken = true
@@ -59,7 +59,7 @@ func (x *transaction) endGroup() *fault {
 
 func (x *transaction) heardRcpt(m *delivery.Message, r smtpwire.Reply) *fault {
 	switch {
-	case x.mailSaid != nil:
+	case x.mailSaid.Code != 0:
 		if r.Class() == 3 {
 			return x.outOfStep(delivery.StageRcpt, r)
 		}

@@ -235,3 +235,28 @@ func (e *endless) Done(os ...delivery.Outcome) {
 		}
 	}
 }
+
+// A letter that panics in mid-message must not leave its connection to the next one, whose commands would be body.
+func TestPanicClosesTheConnection(t *testing.T) {
+	inLab(t, smtptest.Options{}, 0, func(l *lab) {
+		f := newFeed(l.t, 1)
+		f.batches[0].Messages[0].Content.(*letter).write = func(io.Writer) (int64, error) { panic("template") }
+		func() {
+			defer func() { _ = recover() }()
+			_ = l.tr.Queue(QueueOptions{}).Serve(l.t.Context(), "example.org", 0, f)
+		}()
+		if l.open != 0 || len(idle(l.tr)) != 0 {
+			l.t.Errorf("%d sockets open", l.open)
+		}
+	})
+}
+
+// An error reply may carry anything; what is kept of it can be shown on a terminal.
+func TestReplyTextIsPrintable(t *testing.T) {
+	inLab(t, smtptest.Options{Scripts: []string{`rcpt: raw "550 5.1.1 \x1b]0 owned\x07 <a@example.org>\r\n"`}}, 0, func(l *lab) {
+		f := l.send(l.tr.Queue(QueueOptions{}), 1, "failed rcpt 550 charged")
+		if o := f.done[0]; o.Text != `\x1b]0 owned\a <a@example.org>` || o.Enhanced != "5.1.1" || o.Class != delivery.ClassHard {
+			l.t.Errorf("%+v", o)
+		}
+	})
+}

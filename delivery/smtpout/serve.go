@@ -34,6 +34,7 @@ type pump struct {
 	aim  aim
 	feed delivery.Feed
 	c    *conn
+	busy bool // in a transaction
 }
 
 func (s *sender) Serve(ctx context.Context, domain string, via int, feed delivery.Feed) error {
@@ -41,7 +42,7 @@ func (s *sender) Serve(ctx context.Context, domain string, via int, feed deliver
 		return fmt.Errorf("smtp: no path %d", via)
 	}
 	p := &pump{s: s, aim: aim{domain, via}, feed: feed}
-	defer func() { p.drop(true) }()
+	defer func() { p.drop(!p.busy) }() // busy only when a letter panics: then the peer may be in mid-message
 	for {
 		room := maxRecipients
 		if p.c != nil {
@@ -83,7 +84,9 @@ func (p *pump) deliver(ctx context.Context, b *delivery.Batch) (down *fault, err
 			return p.report(b.Messages, f, began, err)
 		}
 		x := &transaction{c: p.c, b: b, via: p.aim.via, began: began}
+		p.busy = true
 		f, err := x.run(ctx)
+		p.busy = false
 		if ctx.Err() != nil && f != nil {
 			f, err = nil, ctx.Err()
 		}

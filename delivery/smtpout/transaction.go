@@ -23,8 +23,8 @@ type transaction struct {
 	open     []*delivery.Message // not decided yet, in the order of their RCPTs
 	accepted int                 // how many RCPTs got 2yz; they come first in open when DATA is answered
 	done     []delivery.Outcome
-	mailSaid *smtpwire.Reply // a refusal of MAIL
-	broken   bool            // the connection must not be used again
+	mailSaid smtpwire.Reply // a refusal of MAIL, if its Code is not 0
+	broken   bool           // the connection must not be used again
 }
 
 // run goes through the transaction. What is decided is in x.done, what is not in x.open: because of a fault, before
@@ -81,20 +81,7 @@ func (x *transaction) prepare(body delivery.Body) {
 		x.refuseAll("5.1.7", "the sender's address cannot be said in a command")
 		return
 	}
-	kept := x.open[:0]
-	for _, m := range x.open {
-		intl := !ascii(m.To)
-		switch {
-		case !safe(m.To) || m.To == "":
-			x.done = append(x.done, x.refuse(m, "5.1.3", "the recipient's address cannot be said in a command"))
-		case intl && !ext.UTF8: // RFC 6531 §3.5
-			x.done = append(x.done, x.refuse(m, "5.6.7", "the address needs SMTPUTF8, which the server does not offer"))
-		default:
-			utf8 = utf8 || intl
-			kept = append(kept, m)
-		}
-	}
-	x.open = kept
+	utf8 = x.recipients() || utf8
 	x.mail = append(x.mail, "MAIL FROM:<", from, ">")
 	if ext.HasSize {
 		x.mail = append(x.mail, " SIZE=", strconv.FormatInt(size, 10))
@@ -105,6 +92,25 @@ func (x *transaction) prepare(body delivery.Body) {
 	if utf8 {
 		x.mail = append(x.mail, " SMTPUTF8")
 	}
+}
+
+// recipients decides those that cannot be named to this peer, and tells whether one of the others needs SMTPUTF8.
+func (x *transaction) recipients() (utf8 bool) {
+	kept := x.open[:0]
+	for _, m := range x.open {
+		intl := !ascii(m.To)
+		switch {
+		case !safe(m.To) || m.To == "":
+			x.done = append(x.done, x.refuse(m, "5.1.3", "the recipient's address cannot be said in a command"))
+		case intl && !x.c.ext.UTF8: // RFC 6531 §3.5
+			x.done = append(x.done, x.refuse(m, "5.6.7", "the address needs SMTPUTF8, which the server does not offer"))
+		default:
+			utf8 = utf8 || intl
+			kept = append(kept, m)
+		}
+	}
+	x.open = kept
+	return utf8
 }
 
 func (x *transaction) refuseAll(enhanced, format string, args ...any) {
@@ -124,7 +130,7 @@ func (x *transaction) announce() (ready bool, f *fault) {
 		}
 		return false, f
 	}
-	if x.mailSaid != nil {
+	if x.mailSaid.Code != 0 {
 		x.open = rcpts
 		return false, x.mailRefused()
 	}
@@ -166,7 +172,7 @@ func (x *transaction) announceTo(rcpts []*delivery.Message) *fault {
 		x.open = rcpts
 		return f
 	}
-	if x.mailSaid != nil && !x.piped {
+	if x.mailSaid.Code != 0 && !x.piped {
 		return nil
 	}
 	for i, m := range rcpts {

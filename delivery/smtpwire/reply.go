@@ -185,8 +185,8 @@ func splitEnhanced(code int, text string) (enhanced, rest string) {
 	if len(word) < 5 || len(word) > 9 || word[0] != byte('0'+code/100) || word[0] == '3' {
 		return "", text
 	}
-	parts := strings.Split(word, ".")
-	if len(parts) != 3 || len(parts[0]) != 1 || !number(parts[1]) || !number(parts[2]) {
+	subject, detail, _ := strings.Cut(word[2:], ".")
+	if word[1] != '.' || !number(subject) || !number(detail) {
 		return "", text
 	}
 	return word, rest
