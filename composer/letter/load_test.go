@@ -153,6 +153,7 @@ func TestValues(t *testing.T) {
 		{`{{ .n | urlquery }} {{ urlquery .n }}`, "", "a b&", "a+b%26 a+b%26", 0, 0},
 		{`{{ title .n }}`, "", "o'neil of new-york", "O'neil Of New-York", 0, 0},
 		{`{{ date "2 Jan 2006" .n }} {{ .n | date "iso" }}`, "", "2026-11-24 08:00:00+01", "24 Nov 2026 2026-11-24", 0, 0},
+		{`{{ date "long" .n }}`, "", form.Date, "24 November 2026", 0, 0},
 		{`{{ date "iso" .n }}`, "", "soon", "it is no date", delivery.Failed, delivery.ClassContent},
 		{`{{ join ", " .vars.list }} {{ .vars.season }}`, "", nil, "a, b spring", 0, 0},
 		{`{{ range .vars.list }}<{{ . }}>{{ end }}{{ range $i, $e := .vars.list }}{{ $i }}{{ $e }}{{ end }}`, "", nil, "<a><b>0a1b", 0, 0},

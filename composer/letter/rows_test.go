@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jhillyerd/enmime/v2"
@@ -171,4 +172,30 @@ func TestBodyText(t *testing.T) {
 			t.Errorf("%.20q came out as %.60q", v, e.Text)
 		}
 	}
+}
+
+// Many threads may render at once; each row's letter is its own.
+func TestConcurrent(t *testing.T) {
+	l := loadEverywhere(t)
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			v := strings.Repeat(string(rune('a'+i)), 40)
+			for range 50 {
+				body, err := l.Render(t.Context(), &composer.Row{Values: []any{"jo@example.com", v}}, stamp, form)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				var b bytes.Buffer
+				_, err = body.WriteTo(&b)
+				n := strings.Count(strings.ReplaceAll(b.String(), "=\r\n", ""), v)
+				if err := errors.Join(err, body.Close()); err != nil || n != 10 { // six fields, once in the text, thrice in the HTML
+					t.Errorf("%v; the value is there %d times", err, n)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -122,10 +122,8 @@ func date(layout string, v any) (any, error) {
 	switch v := v.(type) {
 	case nil:
 		return nil, nil
-	case time.Time:
+	case interface{ Format(layout string) string }: // a time.Time, or a value that holds one
 		return v.Format(layout), nil
-	case interface{ Time() time.Time }:
-		return v.Time().Format(layout), nil
 	}
 	s := strings.TrimSpace(Text(v))
 	for _, form := range timeForms {
@@ -151,8 +149,8 @@ func printed(f func(...any) string, args []any) (any, error) {
 
 // capped keeps a loop from doubling a text until memory ends.
 func capped(s string) (any, error) {
-	if len(s) > MaxOutput {
-		return nil, fmt.Errorf("a text grows longer than %d octets", MaxOutput)
+	if len(s) > maxOutput {
+		return nil, fmt.Errorf("a text grows longer than %d octets", maxOutput)
 	}
 	return s, nil
 }

@@ -14,7 +14,7 @@ import (
 
 // Limits of one row's templates.
 const (
-	MaxOutput = 1 << 20         // octets of one template's output
+	maxOutput = 1 << 20         // octets of one template's output
 	maxTime   = 5 * time.Second // for all of a row's templates
 	maxSteps  = 100_000         // turns of loops and calls of templates, for all of a row's templates
 )
@@ -169,7 +169,7 @@ func (r *Renderer) RenderContent(dst *bytes.Buffer, ref Ref) error {
 
 func (r *Renderer) render(dst *bytes.Buffer, ref Ref, entry string) error {
 	from := dst.Len()
-	err := r.execute(&limited{r: r, dst: dst, room: MaxOutput}, ref, entry)
+	err := r.execute(&limited{r: r, dst: dst, room: maxOutput}, ref, entry)
 	switch held := (*Held)(nil); {
 	case err == nil:
 	case r.ctx.Err() != nil:
@@ -283,7 +283,7 @@ type limited struct {
 
 func (l *limited) Write(p []byte) (int, error) {
 	if l.room -= len(p); l.room < 0 {
-		return 0, &Held{Text: fmt.Sprintf("a template makes more than %d octets", MaxOutput)}
+		return 0, &Held{Text: fmt.Sprintf("a template makes more than %d octets", maxOutput)}
 	}
 	if l.writes++; l.writes%256 == 0 {
 		if err := l.r.late(); err != nil {

@@ -66,7 +66,7 @@ func unnamed(dir string) (*os.File, error) {
 
 // encodeAll writes exactly n octets of r as base64 lines. More or fewer mean that the file changed while it was read.
 func encodeAll(w io.Writer, r io.Reader, n int64) error {
-	raw := make([]byte, Base64Line*256)
+	raw := make([]byte, base64Line*256)
 	var line []byte
 	r = io.LimitReader(r, n+1)
 	for total := int64(0); ; {

@@ -71,13 +71,13 @@ func (b *Body) texts(parts []Part, boundary string) {
 }
 
 func (b *Body) part(p Part) {
-	e := Choose(p.Text)
+	e := choose(p.Text)
 	b.buf = append(b.buf, "Content-Type: "...)
 	b.buf = append(b.buf, p.Type...)
 	b.buf = append(b.buf, "; charset=utf-8\r\nContent-Transfer-Encoding: "...)
 	b.buf = append(b.buf, e.String()...)
 	b.buf = append(b.buf, "\r\n\r\n"...)
-	b.buf = Encode(b.buf, p.Text, e)
+	b.buf = encode(b.buf, p.Text, e)
 }
 
 func (b *Body) multipart(kind, boundary string) {

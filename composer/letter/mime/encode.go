@@ -6,19 +6,19 @@ import (
 	"unicode/utf8"
 )
 
-// Encoding is a content transfer encoding (RFC 2045 §6) that needs no extension of the server.
-type Encoding uint8
+// encoding is a content transfer encoding (RFC 2045 §6) that needs no extension of the server.
+type encoding uint8
 
 // The encodings, in the order of preference.
 const (
-	SevenBit Encoding = iota
-	QuotedPrintable
-	Base64
+	sevenBit encoding = iota
+	quotedPrintable
+	base64Text
 )
 
 var encodingNames = [...]string{"7bit", "quoted-printable", "base64"}
 
-func (e Encoding) String() string { return encodingNames[e] }
+func (e encoding) String() string { return encodingNames[e] }
 
 // Canon appends text with every kind of line end made CRLF, and one at the end.
 func Canon(dst, text []byte) []byte {
@@ -40,8 +40,8 @@ func Canon(dst, text []byte) []byte {
 	return dst
 }
 
-// Choose picks the encoding for a canonical text: as it is when it can pass any server unharmed, else the smaller one.
-func Choose(text []byte) Encoding {
+// choose picks the encoding for a canonical text: as it is when it can pass any server unharmed, else the smaller one.
+func choose(text []byte) encoding {
 	asIs, size := true, 0
 	for line := range bytes.SplitSeq(text, []byte("\r\n")) {
 		if len(line) > textLine || mangled(line) {
@@ -57,11 +57,11 @@ func Choose(text []byte) Encoding {
 	}
 	switch {
 	case asIs:
-		return SevenBit
+		return sevenBit
 	case size <= base64Len(len(text)):
-		return QuotedPrintable
+		return quotedPrintable
 	}
-	return Base64
+	return base64Text
 }
 
 // mangled tells whether servers on the way are known to change such a line: "From " gets a > in mailboxes, white space
@@ -76,12 +76,12 @@ func mangled(line []byte) bool {
 		bytes.Contains(line, []byte("--=_"))
 }
 
-// Encode appends a canonical text in the encoding e.
-func Encode(dst, text []byte, e Encoding) []byte {
+// encode appends a canonical text in the encoding e.
+func encode(dst, text []byte, e encoding) []byte {
 	switch e {
-	case QuotedPrintable:
+	case quotedPrintable:
 		return appendQP(dst, text)
-	case Base64:
+	case base64Text:
 		return appendBase64(dst, text)
 	}
 	return append(dst, text...)
@@ -142,16 +142,16 @@ func qpOneLine(dst, line []byte) []byte {
 	return dst
 }
 
-// Base64Line is how many octets make one line of base64, 76 characters of it (RFC 2045 §6.8).
-const Base64Line = 57
+// base64Line is how many octets make one line of base64, 76 characters of it (RFC 2045 §6.8).
+const base64Line = 57
 
 func base64Len(n int) int {
-	return base64.StdEncoding.EncodedLen(n) + 2*((n+Base64Line-1)/Base64Line)
+	return base64.StdEncoding.EncodedLen(n) + 2*((n+base64Line-1)/base64Line)
 }
 
 func appendBase64(dst, b []byte) []byte {
 	for len(b) > 0 {
-		n := min(len(b), Base64Line)
+		n := min(len(b), base64Line)
 		dst = append(base64.StdEncoding.AppendEncode(dst, b[:n]), '\r', '\n')
 		b = b[n:]
 	}

@@ -125,8 +125,8 @@ func checkEncodings(t interface{ Fatalf(string, ...any) }, b []byte) {
 	if bytes.Contains(bytes.ReplaceAll(text, []byte("\r\n"), nil), []byte("\n")) || bytes.Contains(bytes.ReplaceAll(text, []byte("\r\n"), nil), []byte("\r")) {
 		t.Fatalf("%q has bare line ends", text)
 	}
-	for e := QuotedPrintable; e <= Base64; e++ {
-		out := Encode(nil, text, e)
+	for e := quotedPrintable; e <= base64Text; e++ {
+		out := encode(nil, text, e)
 		for line := range bytes.SplitSeq(out, []byte("\r\n")) {
 			if len(line) > qpLine {
 				t.Fatalf("%v: a line of %d", e, len(line))
@@ -136,14 +136,14 @@ func checkEncodings(t interface{ Fatalf(string, ...any) }, b []byte) {
 			}
 		}
 		var r io.Reader = quotedprintable.NewReader(bytes.NewReader(out))
-		if e == Base64 {
+		if e == base64Text {
 			r = base64.NewDecoder(base64.StdEncoding, bytes.NewReader(out))
 		}
 		if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, text) {
 			t.Fatalf("%v: %q reads as %q, %v", e, text, got, err)
 		}
 	}
-	if Choose(text) == SevenBit {
+	if choose(text) == sevenBit {
 		for line := range bytes.SplitSeq(text, []byte("\r\n")) {
 			if len(line) > textLine || mangled(line) {
 				t.Fatalf("%q goes out as it is", line)
