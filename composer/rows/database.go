@@ -31,8 +31,7 @@ func prepare(source string, src Source, d sqltext.Dialect) (*statement, error) {
 	s := &statement{source: source, raw: src.Query}
 	q, err := sqltext.Bind(src.Query, d, func(name string) bool { _, ok := src.Params[name]; return ok })
 	if bad := (*sqltext.Error)(nil); errors.As(err, &bad) {
-		return nil, Error{Source: source, Text: bad.Text,
-			Hint: "a colon before a name starts a parameter; write a space after it where it is none"}.hintFor(bad).placed(src.Query, bad.Offset)
+		return nil, Error{Source: source, Text: bad.Text, Hint: bad.Hint}.placed(src.Query, bad.Offset)
 	}
 	s.Query = q
 	for _, name := range q.Names {
@@ -48,14 +47,6 @@ func prepare(source string, src Source, d sqltext.Dialect) (*statement, error) {
 		}
 	}
 	return s, nil
-}
-
-// hintFor keeps the hint for the one fault it helps with.
-func (e Error) hintFor(bad *sqltext.Error) Error {
-	if !strings.Contains(bad.Text, "params") {
-		e.Hint = ""
-	}
-	return e
 }
 
 // argument makes what a driver takes of what YAML gives.

@@ -55,6 +55,7 @@ func (q Query) Offset(at int) int {
 type Error struct {
 	Offset int // where, in octets
 	Text   string
+	Hint   string // what to do about it; may be empty
 }
 
 func (e *Error) Error() string { return e.Text }
@@ -240,7 +241,8 @@ func (s *scanner) colon() error {
 	}
 	name := rest[:n]
 	if !s.have(name) {
-		return &Error{Offset: s.i, Text: fmt.Sprintf("the query has :%s, params has no %s", name, name)}
+		return &Error{Offset: s.i, Text: fmt.Sprintf("the query has :%s, params has no %s", name, name),
+			Hint: "where the colon begins no parameter, write a space after it"}
 	}
 	k := slices.Index(s.names, name)
 	if k < 0 {
