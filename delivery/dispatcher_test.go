@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"testing"
 	"time"
@@ -22,8 +21,6 @@ func (l letter) Ref() string { return string(l) }
 func (l letter) Open(context.Context, Form) (Body, error) {
 	return nil, errors.New("no bytes")
 }
-
-var _ io.Writer = io.Discard
 
 // ledger is a journal in memory.
 type ledger struct {
@@ -208,12 +205,18 @@ func (r *rig) revive(m *Message, ref string) error {
 	return nil
 }
 
-// message makes the next message.
-func (r *rig) message(domain string) *Message {
+// message makes the next message, of its own letter.
+func (r *rig) message(domain string) *Message { return r.clone(domain, "") }
+
+// clone makes the next message, of the letter ref.
+func (r *rig) clone(domain, ref string) *Message {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.n++
-	m := &Message{To: fmt.Sprintf("p%d@%s", r.n, domain), From: "ana@acme.example", Domain: domain, Content: letter(fmt.Sprint(r.n)), Journal: r.j}
+	if ref == "" {
+		ref = fmt.Sprint(r.n)
+	}
+	m := &Message{To: fmt.Sprintf("p%d@%s", r.n, domain), From: "ana@acme.example", Domain: domain, Content: letter(ref), Journal: r.j}
 	m.ID.Run = 1
 	binary.BigEndian.PutUint64(m.ID.Key[:], uint64(r.n))
 	r.ms[m.ID] = *m

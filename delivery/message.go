@@ -7,6 +7,10 @@
 //  3. a thread of the queue's pool takes a ready lane and has the Sender pump it through a connection;
 //  4. the Journal has the intent of each on disk before its dot leaves;
 //  5. each try ends in one Outcome: final, or deferred into a retry bucket.
+//
+// The files in the order of these steps: message.go and outcome.go (the vocabulary), options.go, dispatcher.go (what
+// sources call), run.go (the one goroutine that owns all queues), record.go (a message on disk), queue.go (which thread
+// serves what), thread.go (the Feed), settle.go (what follows from an Outcome).
 package delivery
 
 import (

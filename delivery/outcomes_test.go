@@ -339,6 +339,7 @@ func TestForgottenMessages(t *testing.T) {
 		n := 0
 		r := newRig(t, Options{Connections: 1, General: QueueOptions{Sender: faulty(func(ctx context.Context, _ int, f Feed) error {
 			if n++; n == 1 {
+				wait(ctx, time.Second) // until all are submitted
 				f.Next(ctx, 1, true)
 				b := f.Next(ctx, 1, true)
 				_ = b.Intent(ctx)

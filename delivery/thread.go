@@ -216,9 +216,9 @@ func (t *thread) drop(h hand) {
 
 // untake gives a message's tokens back.
 func (t *thread) untake(m *Message) {
-	t.d.total.Return(1)
-	t.q.limit.Return(1)
-	t.d.domains.of(m.Domain, t.d.now).Return(1)
+	t.d.total.Return(t.d.now, 1)
+	t.q.limit.Return(t.d.now, 1)
+	t.d.domains.of(m.Domain, t.d.now).Return(t.d.now, 1)
 }
 
 // served takes t back from its Sender.

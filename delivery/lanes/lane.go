@@ -22,6 +22,7 @@ type Lane[T any] struct {
 	slots   int // parcels that could go now, as last counted
 	near    int // of those, what counts for Near
 	counted int // items, as last counted
+	spilled int // of those, records
 }
 
 // slot is an item in memory; joined tells that it shares a parcel with the one before.
@@ -45,7 +46,11 @@ type Parcel[T any] struct {
 
 // Len is how many items wait.
 func (l *Lane[T]) Len() int {
-	n := len(l.front) + len(l.mem) - l.start
+	return len(l.front) + len(l.mem) - l.start + l.records()
+}
+
+// records is how many of them wait as records.
+func (l *Lane[T]) records() (n int) {
 	if l.due != nil {
 		n += l.due.n
 	}

@@ -28,6 +28,7 @@ type Set[T any] struct {
 	holds    holds[T]
 	buckets  buckets
 	waiting  int
+	spilled  int
 	deferred int
 	slots    int
 	near     int
@@ -102,18 +103,8 @@ func (s *Set[T]) Near() int { return s.near }
 // Domains is how many lanes there are.
 func (s *Set[T]) Domains() int { return len(s.lanes) }
 
-// Spilled counts the items that wait as records.
-func (s *Set[T]) Spilled() (n int) {
-	for _, l := range s.lanes {
-		if l.tail != nil {
-			n += l.tail.n
-		}
-		if l.due != nil {
-			n += l.due.n
-		}
-	}
-	return n
-}
+// Spilled is how many of those in lanes wait as records.
+func (s *Set[T]) Spilled() int { return s.spilled }
 
 // First gives the site that Pick will give, without going on; nil when there is none.
 func (s *Set[T]) First() *Site[T] {
@@ -179,6 +170,8 @@ func (s *Set[T]) update(l *Lane[T]) {
 	s.waiting += n - l.counted
 	l.site.waiting += n - l.counted
 	l.counted = n
+	s.spilled += l.records() - l.spilled
+	l.spilled = l.records()
 	slots, near := n, n
 	if s.limit > 0 {
 		slots, near = min(n, s.limit-l.flying), min(n, s.limit*ahead)

@@ -26,7 +26,7 @@ func TestRateIsNeverExceeded(t *testing.T) {
 			}
 			l.Take(now, n)
 			if back := rapid.IntRange(0, n).Draw(t, "back"); back > 0 {
-				l.Return(back)
+				l.Return(now, back)
 				n -= back
 			}
 			for range n {

@@ -60,10 +60,13 @@ func (l *Limiter) Take(now time.Time, n int) {
 	l.paid = l.paid.Add(time.Duration(n) * l.interval)
 }
 
-// Return gives back what was taken for n messages that did not go after all.
-func (l *Limiter) Return(n int) {
-	if l != nil {
-		l.paid = l.paid.Add(-time.Duration(n) * l.interval)
+// Return gives back what was taken for n messages that did not go after all. Time that has passed is not given back.
+func (l *Limiter) Return(now time.Time, n int) {
+	if l == nil || !l.paid.After(now) {
+		return
+	}
+	if l.paid = l.paid.Add(-time.Duration(n) * l.interval); l.paid.Before(now) {
+		l.paid = now
 	}
 }
 
