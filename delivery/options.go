@@ -79,9 +79,9 @@ func (o *Options) check() error {
 			domains[d] = q.Name
 		}
 	}
-	for i, q := range o.Queues {
+	for _, q := range o.Queues {
 		if len(q.Domains) == 0 {
-			fault("queue %s: no domains (queue %d)", q.Name, i+1)
+			fault("queue %s: no domains", q.Name)
 		}
 	}
 	return errors.Join(faults...)
