@@ -177,11 +177,16 @@ func TestOldestIdleMakesRoom(t *testing.T) {
 func TestThreadsWaitForASocket(t *testing.T) {
 	inLab(t, smtptest.Options{Latency: time.Second}, 2, func(l *lab) {
 		var all sync.WaitGroup
+		began := time.Now()
 		for i := range 10 {
 			s := l.tr.Queue(QueueOptions{Name: fmt.Sprint(i)})
 			all.Go(func() { l.send(s, 2, sent+", "+sent) })
 		}
 		all.Wait()
+		// Three round trips each, two at a time: nobody waited until another queue's connection had been idle for long.
+		if took := time.Since(began); took > 20*time.Second {
+			l.t.Errorf("took %v", took)
+		}
 		if l.most > 2 || len(l.p.Messages()) != 20 {
 			l.t.Errorf("%d sockets, %d messages", l.most, len(l.p.Messages()))
 		}
@@ -261,6 +266,32 @@ func TestHostInTroubleIsLeftAlone(t *testing.T) {
 			}
 			time.Sleep(wait)
 			wait = min(2*wait, maxCool)
+		}
+	})
+}
+
+// Threads that fail together fail once.
+func TestFailuresOfOneMomentCountOnce(t *testing.T) {
+	inLab(t, smtptest.Options{Scripts: []string{"connect: wait 1s; 421 4.3.2 busy; drop"}}, 0, func(l *lab) {
+		var all sync.WaitGroup
+		for i := range 5 {
+			s := l.tr.Queue(QueueOptions{Name: fmt.Sprint(i)})
+			all.Go(func() { l.send(s, 1, "deferred connect 421") })
+		}
+		all.Wait()
+		if _, end := l.tr.hosts.get(l.w.hops[0]).cooling(time.Now()); time.Until(end) != firstCool {
+			l.t.Errorf("left alone for %v", time.Until(end))
+		}
+	})
+}
+
+// S36: a 354 although every recipient was refused is answered with the final dot alone, and nothing of the letter.
+func TestDataGrantedForNobody(t *testing.T) {
+	inLab(t, smtptest.Options{Scripts: []string{"rcpt#1: 550 5.1.1 no\ndata#1: 354 go\n.: 554 5.5.1 no recipients"}}, 0, func(l *lab) {
+		f := l.send(l.tr.Queue(QueueOptions{}), 2, "failed rcpt 550 charged, "+sent)
+		got := strings.Join(l.p.Commands(), "|")
+		if l.dials != 1 || !strings.Contains(got, "|1 DATA|1 .|1 RSET|1 MAIL") || f.intents != 1 {
+			l.t.Errorf("%d dials, %d intents, %s", l.dials, f.intents, got)
 		}
 	})
 }

@@ -40,6 +40,7 @@ func TestFaultsOverTCP(t *testing.T) {
 		{name: "S39 552 in mid-body", script: "body: skip 1000; 552 5.3.4 too big; wait 50ms; drop", big: true, want: "failed dot 552 charged"},
 		{name: "S39 421 in mid-body, and stops reading", script: "body: skip 1000; 421 4.3.0 bye; hang", big: true, want: "deferred dot 421 charged"},
 		{name: "250 in mid-body", script: "body: skip 1000; 250 ok; hang", big: true, want: "deferred dot charged"},
+		{name: "250 in mid-body, and reads on", script: "body: skip 1000; 250 ok; wait 300ms", big: true, want: "deferred dot charged"},
 		{name: "S43 reset after the dot", script: "dot: rst", want: "unknown dot charged"},
 		{name: "large body", big: true, want: "sent dot 250 charged"},
 	} {
@@ -179,14 +180,19 @@ func TestIdleConnectionFoundClosed(t *testing.T) {
 		p := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0", Scripts: []string{"dot: ok; wait 1ms; " + bye, ""}})
 		tr, stop := running(t, Options{Paths: []Path{relayTo(p, "mx.example", route.None)}, Pipelining: true})
 		s := tr.Queue(QueueOptions{})
+		var dead *conn
 		for range 2 {
 			f := newFeed(t, 1)
-			if err := f.serve(t.Context(), s); err != nil || f.lines() != "sent dot 250 charged" {
+			if err := f.serve(t.Context(), s); err != nil || f.lines() != sent {
 				t.Errorf("%s: %s, %v", bye, f.lines(), err)
 			}
-			if n, _, _ := p.Connections(); n == 1 {
-				waitFor(t, func() bool { return !idle(tr)[0].fresh() })
+			if dead == nil {
+				dead = idle(tr)[0]
+				waitFor(t, func() bool { return !dead.fresh() })
 			}
+		}
+		if dead.used != 1 {
+			t.Errorf("%s: the next transaction was begun on the closed connection", bye)
 		}
 		if n, _, _ := p.Connections(); n != 2 || len(p.Messages()) != 2 {
 			t.Errorf("%s: %d connections, %d messages", bye, n, len(p.Messages()))

@@ -28,7 +28,7 @@ type action struct {
 // The events are connect, each command's name in lower case, tls (after the handshake), body (once the 354 is out) and
 // dot (the message has come). #n is the n-th of its kind on the connection. The actions are
 //
-//	250 text      reply with this line
+//	250 text      reply with this line; a text cannot have a semicolon
 //	raw "octets"  write these octets, quoted as in Go
 //	drip D text   write the line octet by octet, D apart
 //	times N text  write the line N times
