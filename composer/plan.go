@@ -17,7 +17,8 @@ type Plan struct {
 	LeftOut    int                     // not among those asked for, or past the limit
 	ToSend     int
 	Waiting    int   // of ToSend: deferred by an earlier try
-	Deliveries int   // recipients of the rows to send
+	Deliveries int   // open ones of the rows to send
+	Left       int   // open ones of the rows left out
 	First      int64 // Ref of the first row to send; -1: none
 }
 
@@ -30,19 +31,19 @@ func (c *Composer) Plan(ctx context.Context) (Plan, error) {
 	skip := func(s Skipped) error { p.Skipped[s.Class]++; return nil }
 	err := c.gate(ctx, skip, func(batch []candidate) error {
 		for i := range batch {
-			p.count(&batch[i], c.o.Limit)
+			p.count(&batch[i], c.o)
 		}
 		return nil
 	})
 	return p, err
 }
 
-func (p *Plan) count(r *candidate, limit int) {
+func (p *Plan) count(r *candidate, o Options) {
 	open, waiting, worst := 0, false, delivery.NotTried
 	for i, past := range r.past {
 		switch {
 		case r.repeats(i):
-		case past.Status.Final():
+		case past.Status.Final() && past.Status != o.Retry:
 			worst = max(worst, past.Status)
 		default:
 			open++
@@ -53,8 +54,9 @@ func (p *Plan) count(r *candidate, limit int) {
 	case open == 0:
 		p.Ended++
 		p.Past[worst]++
-	case !r.wanted() || limit > 0 && p.ToSend >= limit:
+	case !r.wanted() || o.Limit > 0 && p.ToSend >= o.Limit:
 		p.LeftOut++
+		p.Left += open
 	default:
 		if p.First < 0 {
 			p.First = r.ref
@@ -95,4 +97,29 @@ func (c *Composer) dedupe(ctx context.Context) (err error) {
 		return fmt.Errorf("looking for repeated rows: %w", err)
 	}
 	return err
+}
+
+// Deliveries calls f with every delivery of every row that is not skipped, in the list's order. Plan must have been called
+// before. The row is valid during the call only.
+func (c *Composer) Deliveries(ctx context.Context, f func(r *Row, id delivery.ID, to string) error) error {
+	repeat, stop := c.repeats(ctx)
+	defer stop()
+	return c.o.Rows.Each(ctx, func(r *Row) error {
+		m, s := c.read(r)
+		if s != nil {
+			return nil
+		}
+		if first, err := repeat(r.Number); err != nil || first > 0 {
+			return err
+		}
+		for i, to := range m.env.Recipients {
+			if m.repeats(i) {
+				continue
+			}
+			if err := f(r, delivery.ID{Run: c.o.RunID, Key: m.key, Copy: uint16(i)}, to.String()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

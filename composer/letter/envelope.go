@@ -54,6 +54,9 @@ func (l *loader) loadTo() mailbox {
 			}
 		}
 	}
+	if l.o.Columns == nil {
+		return mailbox{addr: value{column: -1}}
+	}
 	l.inField("to", 0, "the list has no column email, e-mail or mail", `name the column: to: "{{ .column }}"`)
 	return mailbox{}
 }

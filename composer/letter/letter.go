@@ -35,7 +35,7 @@ type Options struct {
 
 	Attachments []Attachment
 	Vars        map[string]any // constants, as .vars.NAME
-	Columns     []string       // of the list
+	Columns     []string       // of the list; nil: not known yet, only what is wrong with any list is a fault
 	OnNull      string         // printing a NULL: "fail" that row (also ""), "skip" it, "empty" prints nothing
 	Unsubscribe Unsubscribe
 

@@ -31,12 +31,14 @@ type Fault struct {
 
 // Names is what templates may refer to.
 type Names struct {
-	Columns     []string
+	Columns     []string       // nil: not known yet, any name will do
 	Vars        map[string]any // as .vars.NAME
 	Unsubscribe bool           // unsubscribe_url has a value
 }
 
-func (n Names) column(name string) bool { return slices.Contains(n.Columns, name) }
+func (n Names) column(name string) bool {
+	return n.Columns == nil && name != "vars" || slices.Contains(n.Columns, name)
+}
 
 // child gives what a path leads to below a constant.
 func child(v any, name string) (any, bool) {
