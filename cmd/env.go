@@ -1,0 +1,75 @@
+package cmd
+
+import (
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// env is the process's state. Nothing below this package reads any of it.
+type env struct {
+	args             []string
+	in               io.Reader
+	out, err         io.Writer
+	inTTY, errTTY    bool
+	outTTY           bool
+	width            func() int // of the terminal, in cells
+	lookup           func(string) (string, bool)
+	signals          <-chan os.Signal
+	now              func() time.Time
+	version          string
+	host             string
+	pid              int
+	quiet, noColor   bool
+	verbose          bool
+	envFile, stateIn string
+	dir              string
+}
+
+// process gives the state of this process. Its SIGPIPE is ignored, so that sending goes on when the reader of our output
+// has gone; the write error says so then.
+func process() *env {
+	sigs := make(chan os.Signal, 4)
+	signal.Notify(sigs, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Ignore(syscall.SIGPIPE)
+	host, _ := os.Hostname()
+	return &env{
+		args: os.Args[1:], in: os.Stdin, out: os.Stdout, err: os.Stderr,
+		inTTY: isTerminal(os.Stdin), outTTY: isTerminal(os.Stdout), errTTY: isTerminal(os.Stderr),
+		width: func() int {
+			w, _, err := term.GetSize(int(os.Stderr.Fd()))
+			if err != nil || w <= 0 {
+				return 80
+			}
+			return w
+		},
+		lookup: os.LookupEnv, signals: sigs, now: time.Now, version: version(), host: host, pid: os.Getpid(),
+	}
+}
+
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+// version is the module's version as the toolchain recorded it.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
+}
+
+// color tells whether to colour what goes to a stream: only a terminal's, unless forced (no-color.org, bixense.com/clicolors).
+func (e *env) color(tty bool) bool {
+	if e.noColor || e.set("NO_COLOR") || e.value("TERM") == "dumb" {
+		return false
+	}
+	return tty || e.set("CLICOLOR_FORCE") && e.value("CLICOLOR_FORCE") != "0"
+}
+
+func (e *env) set(name string) bool     { return e.value(name) != "" }
+func (e *env) value(name string) string { v, _ := e.lookup(name); return v }

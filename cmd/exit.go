@@ -1,0 +1,135 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"syscall"
+
+	"github.com/mailblast/mailblast/composer/rows"
+	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/journal"
+)
+
+// The exit codes: sysexits(3) numbers where one fits. docs/exit-codes.md tells what to do about each.
+const (
+	exitOK          = 0
+	exitPartial     = 3   // finished, but some are unknown, or failed with --strict
+	exitUsage       = 64  // the command line is wrong
+	exitData        = 65  // the campaign, a template or the list is wrong
+	exitNoInput     = 66  // a file is missing
+	exitUnavailable = 69  // the database or mail server cannot be reached, nothing was sent
+	exitBug         = 70  // a fault of ours
+	exitIO          = 73  // output or state cannot be written
+	exitPaused      = 75  // paused with work left: run it again
+	exitRefused     = 77  // expect, or answered no
+	exitDenied      = 78  // login or TLS refused
+	exitHangUp      = 129 // 128 + SIGHUP
+	exitInterrupted = 130 // 128 + SIGINT
+	exitTerminated  = 143 // 128 + SIGTERM
+)
+
+// exitText is what each code means, in the words of the help texts.
+var exitText = map[int]string{
+	exitOK: "done, or nothing to do", exitPartial: "finished, but some are unknown (or failed, with --strict)",
+	exitUsage: "wrong command line", exitData: "campaign, template or list is invalid", exitNoInput: "a file is missing",
+	exitUnavailable: "database or mail server unreachable, nothing was sent", exitBug: "a bug in mailblast",
+	exitIO: "output or state cannot be written", exitPaused: "paused with work left: run it again",
+	exitRefused: "refused: expect, or answered no", exitDenied: "login or TLS refused",
+	exitHangUp: "hang-up, state saved", exitInterrupted: "interrupted, state saved", exitTerminated: "terminated, state saved",
+}
+
+// fault is an error that knows its exit code and what to do about it.
+type fault struct {
+	code int
+	err  error  // nil: a person has been told everything already
+	said string // with a nil err: what was said, for machines
+	hint string
+
+	summed bool // the summary has been printed, which says it all to machines
+}
+
+func (f *fault) Error() string {
+	switch {
+	case f.err != nil:
+		return f.err.Error()
+	case f.said != "":
+		return f.said
+	}
+	return exitText[f.code]
+}
+
+func (f *fault) Unwrap() error { return f.err }
+
+func failf(code int, format string, args ...any) *fault {
+	return &fault{code: code, err: fmt.Errorf(format, args...)}
+}
+
+func (f *fault) hinted(format string, args ...any) *fault {
+	f.hint = fmt.Sprintf(format, args...)
+	return f
+}
+
+// explain gives the exit code of an error and prints it, with its hint, for a person.
+func (e *env) explain(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	f := judge(err)
+	if f.err != nil {
+		fmt.Fprintf(e.err, "mailblast: %s\n", f.err)
+	}
+	if f.hint != "" {
+		fmt.Fprintf(e.err, "hint: %s\n", f.hint)
+	}
+	return f.code
+}
+
+// judge finds what an error of any room means for the user.
+func judge(err error) *fault {
+	var (
+		f      *fault
+		locked *journal.LockedError
+		newer  *journal.NewerError
+		halt   *delivery.Halt
+	)
+	switch {
+	case errors.As(err, &f):
+		return f
+	case errors.As(err, new(*rows.Error)):
+		return rowsFault(err)
+	case errors.As(err, &locked):
+		return &fault{code: exitPaused, err: fmt.Errorf("%w", locked), hint: "look on with: mailblast status"}
+	case errors.As(err, &newer):
+		return &fault{code: exitIO, err: newer, hint: "use the newer version of mailblast"}
+	case errors.As(err, &halt):
+		return halted(halt)
+	case errors.Is(err, fs.ErrNotExist):
+		return &fault{code: exitNoInput, err: err}
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EROFS):
+		return &fault{code: exitIO, err: err}
+	}
+	return &fault{code: exitBug, err: err}
+}
+
+// halted is what a server's refusal of us means for the user.
+func halted(h *delivery.Halt) *fault {
+	switch h.Stage {
+	case delivery.StageAuth:
+		return failf(exitDenied, "%s refused the login: %s", h.Host, said(h)).hinted("check user and password; test with: mailblast check")
+	case delivery.StageTLS:
+		return failf(exitDenied, "%s: no safe TLS: %s", h.Host, said(h)).hinted("smtp: tls and ca_file in campaign.yaml; test with: mailblast check")
+	case delivery.StageConnect, delivery.StageResolve:
+		return failf(exitUnavailable, "%s cannot be reached: %s", h.Host, said(h)).hinted("test with: mailblast check")
+	}
+	return failf(exitDenied, "%s refuses our mail: %s", h.Host, said(h)).hinted("ask whoever runs that server")
+}
+
+// said is a reply as the server gave it, or our own words.
+func said(h *delivery.Halt) string {
+	if h.Code == 0 {
+		return h.Text
+	}
+	return strings.Join(strings.Fields(fmt.Sprintf("%d %s %s", h.Code, h.Enhanced, h.Text)), " ")
+}

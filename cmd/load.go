@@ -1,0 +1,133 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/mailblast/mailblast/cmd/campaign"
+	"github.com/mailblast/mailblast/composer"
+	"github.com/mailblast/mailblast/composer/letter"
+	"github.com/mailblast/mailblast/composer/rows"
+)
+
+const defaultFile = "campaign.yaml"
+
+// file gives the campaign an argument names: a file, or a folder with a campaign.yaml.
+func file(args []string) string {
+	if len(args) == 0 {
+		return defaultFile
+	}
+	if info, err := os.Stat(args[0]); err == nil && info.IsDir() {
+		return filepath.Join(args[0], defaultFile)
+	}
+	return args[0]
+}
+
+// load reads a campaign, and prints every fault of it.
+func (e *env) load(path string, overrides ...campaign.Override) (*campaign.Campaign, error) {
+	if e.stateIn != "" {
+		overrides = append(overrides, campaign.Override{Key: "state", Value: absolute(e.stateIn), Origin: "--state"})
+	}
+	c, err := campaign.Load(path, campaign.Options{Env: e.lookup, EnvFile: e.envFile, Overrides: overrides})
+	var faults campaign.Faults
+	switch {
+	case errors.As(err, &faults):
+		return nil, e.faults(faults)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, failf(exitNoInput, "%s: there is no such campaign", path).hinted("write one with: mailblast init")
+	case err != nil:
+		return nil, failf(exitNoInput, "%w", err)
+	}
+	if e.errTTY || e.verbose {
+		for _, w := range c.Warnings {
+			fmt.Fprintln(e.err, "warning: "+w.Format())
+		}
+	}
+	return c, nil
+}
+
+// faults prints what is wrong with files and gives the error that says so.
+func (e *env) faults(fs campaign.Faults) error {
+	for _, f := range fs {
+		fmt.Fprintln(e.err, f.Format())
+	}
+	errs := "1 error"
+	if len(fs) != 1 {
+		errs = fmt.Sprintf("%d errors", len(fs))
+	}
+	fmt.Fprintf(e.err, "%s. Nothing was sent.\n", errs)
+	return &fault{code: exitData, said: fs.Error()}
+}
+
+// letterFaults gives faults of a letter the form of the campaign's.
+func letterFaults(fs letter.Faults) campaign.Faults {
+	var out campaign.Faults
+	for _, f := range fs {
+		var g campaign.Fault
+		g.File, g.Line, g.Column = f.File, f.Line, f.Column
+		g.Text, g.Hint, g.Excerpt, g.Width = f.Text, f.Hint, f.Excerpt, 1
+		out = append(out, g)
+	}
+	return out
+}
+
+// loadLetter compiles the campaign's letter for a list with these columns.
+func (e *env) loadLetter(c *campaign.Campaign, root *os.Root, cols []composer.Column, temp string) (*letter.Letter, error) {
+	o := letter.Options{
+		Root: root, Template: c.Template, Text: c.Text, Layout: c.Layout,
+		Subject: c.Subject, From: c.From, To: c.To, CC: c.CC, BCC: c.BCC, ReplyTo: c.ReplyTo, ReturnPath: c.ReturnPath,
+		Vars: c.Vars, OnNull: c.OnNull, Unsubscribe: letter.Unsubscribe{URL: c.Unsubscribe.URL, Mailto: c.Unsubscribe.Mailto},
+		Campaign: c.Name, MaxMessage: c.MaxMessage, TempDir: temp, Pos: c.Pos,
+	}
+	for _, col := range cols {
+		o.Columns = append(o.Columns, col.Name)
+	}
+	for _, h := range c.Headers {
+		o.Headers = append(o.Headers, letter.Header(h))
+	}
+	for _, a := range c.Attachments {
+		o.Attachments = append(o.Attachments, letter.Attachment(a))
+	}
+	l, err := letter.Load(o)
+	var faults letter.Faults
+	if errors.As(err, &faults) {
+		return nil, e.faults(letterFaults(faults))
+	}
+	return l, err
+}
+
+// source says where a campaign's rows come from.
+func source(c *campaign.Campaign) rows.Source {
+	r := c.Recipients
+	return rows.Source{Path: r.File, DSN: r.DSN.Reveal(), Query: r.Query, Params: r.Params, Base: c.Dir}
+}
+
+// rowsFault gives trouble with a list its exit code.
+func rowsFault(err error) *fault {
+	var r *rows.Error
+	if !errors.As(err, &r) {
+		return judge(err)
+	}
+	code := map[rows.Kind]int{rows.Invalid: exitData, rows.Missing: exitNoInput, rows.Unreachable: exitUnavailable,
+		rows.Denied: exitDenied, rows.Full: exitIO}[r.Kind]
+	f := &fault{code: code, err: r, hint: r.Hint}
+	if r.Excerpt != "" {
+		f.err = fmt.Errorf("%w\n    %s", r, r.Excerpt)
+	}
+	return f
+}
+
+// columnFault points at the key of the campaign that names a column the list does not have.
+func (e *env) columnFault(c *campaign.Campaign, err error) error {
+	var col *composer.ColumnError
+	if !errors.As(err, &col) {
+		return err
+	}
+	var f campaign.Fault
+	f.File, f.Line, f.Column = c.Pos(col.Option)
+	f.Text, f.Hint = col.Error(), fmt.Sprintf("it has %q", col.Have)
+	return e.faults(campaign.Faults{f})
+}

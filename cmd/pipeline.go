@@ -1,0 +1,261 @@
+package cmd
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/mailblast/mailblast/cmd/campaign"
+	"github.com/mailblast/mailblast/cmd/screen"
+	"github.com/mailblast/mailblast/composer"
+	"github.com/mailblast/mailblast/composer/letter"
+	"github.com/mailblast/mailblast/composer/rows"
+	"github.com/mailblast/mailblast/composer/rows/repeat"
+	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/capture"
+	"github.com/mailblast/mailblast/delivery/journal"
+	"github.com/mailblast/mailblast/delivery/report"
+	"github.com/mailblast/mailblast/delivery/smtpout"
+)
+
+// pipeline is one campaign made ready to run. close undoes it in reverse.
+type pipeline struct {
+	*env
+	c   *campaign.Campaign
+	o   sendOptions
+	log *slog.Logger
+
+	store      *store
+	held       *journal.Held // nil in a rehearsal
+	rows       *rows.Store
+	letter     *letter.Letter
+	capture    *capture.Server // nil: mail leaves
+	target     *campaign.Relay // takes the place of the campaign's way out; nil: none
+	transport  *smtpout.Transport
+	run        *journal.Run
+	ledger     *ledger
+	people     *screen.Events // told of each person; nil: nobody
+	composer   *composer.Composer
+	dispatcher *delivery.Dispatcher
+	planned    composer.Plan
+	result     *report.Report
+	undo       []func() error
+}
+
+// rehearsal tells that nothing must be remembered: the mail goes into a capture server, or to a tester.
+func (p *pipeline) rehearsal() bool {
+	return p.o.dryRun != "" || p.o.test != "" || p.c.SMTP.Capture && p.c.Delivery == "relay"
+}
+
+// fallback tells that there is a second way out.
+func (p *pipeline) fallback() bool { return p.c.Fallback != nil && p.target == nil }
+
+// open makes everything ready, in the order in which faults should be told: what costs nothing to check goes first.
+func (e *env) open(ctx context.Context, c *campaign.Campaign, o sendOptions, s *sendScreen) (p *pipeline, err error) {
+	p = &pipeline{env: e, c: c, o: o, log: s.log}
+	if e.verbose {
+		p.people = s.events
+	}
+	for _, step := range []func(context.Context) error{p.openStore, p.readList, p.openPeers, p.begin, p.wire} {
+		if err = step(ctx); err != nil {
+			return nil, errors.Join(err, p.close())
+		}
+	}
+	return p, nil
+}
+
+func (p *pipeline) close() error {
+	var errs []error
+	for i := len(p.undo) - 1; i >= 0; i-- {
+		errs = append(errs, p.undo[i]())
+	}
+	p.undo = nil
+	return errors.Join(errs...)
+}
+
+func (p *pipeline) later(f func() error) { p.undo = append(p.undo, f) }
+
+func (p *pipeline) openStore(ctx context.Context) (err error) {
+	root, err := os.OpenRoot(p.c.Dir)
+	if err != nil {
+		return failf(exitNoInput, "%w", err)
+	}
+	p.later(root.Close)
+	// Template faults that need no columns are told before a database is asked.
+	if l, err := p.loadLetter(p.c, root, nil, ""); err != nil {
+		return err
+	} else if err := l.Close(); err != nil {
+		return err
+	}
+	if p.store, err = openStore(ctx, p.c, p.rehearsal(), p.log); err != nil {
+		return err
+	}
+	p.later(p.store.close)
+	if p.rehearsal() {
+		return nil
+	}
+	if p.held, err = p.lock(ctx, p.c, p.runKey(ctx)); err != nil {
+		return err
+	}
+	p.later(p.held.Release)
+	return nil
+}
+
+// readList reads the recipients, and compiles the letter for their columns.
+func (p *pipeline) readList(ctx context.Context) (err error) {
+	p.rows, err = rows.Read(ctx, source(p.c), rows.Options{Dir: p.store.temp, Wait: p.o.patience, Log: p.log})
+	if err != nil {
+		return rowsFault(err)
+	}
+	p.later(p.rows.Close)
+	root, err := os.OpenRoot(p.c.Dir)
+	if err != nil {
+		return failf(exitNoInput, "%w", err)
+	}
+	p.later(root.Close)
+	if p.letter, err = p.loadLetter(p.c, root, p.rows.Columns(), p.store.temp); err != nil {
+		return err
+	}
+	p.later(p.letter.Close)
+	return nil
+}
+
+// openPeers starts the capture server where the mail is to stay here, and makes the way out.
+func (p *pipeline) openPeers(context.Context) (err error) {
+	switch dry := p.o.dryRun; {
+	case p.o.test != "" && !p.c.SMTP.Capture && dry == "":
+	case strings.Contains(dry, ":") && !strings.ContainsRune(dry, filepath.Separator):
+		host, port, err := net.SplitHostPort(dry)
+		n, err2 := strconv.ParseUint(port, 10, 16)
+		if err != nil || err2 != nil {
+			return failf(exitUsage, "--dry-run=%s: not HOST:PORT", dry)
+		}
+		p.target = &campaign.Relay{Host: host, Port: int(n), TLS: "none", Auth: "auto"}
+	case p.rehearsal():
+		if err := p.openCapture(); err != nil {
+			return err
+		}
+	}
+	p.transport, err = p.env.transport(p.c, p.target, p.log)
+	return err
+}
+
+func (p *pipeline) openCapture() error {
+	rules, err := capture.ParseFail(p.c.Capture.Fail)
+	if err != nil {
+		return failf(exitData, "capture: fail: %w", err)
+	}
+	o := capture.Options{SMTP: "127.0.0.1:0", HTTP: "127.0.0.1:0", Dir: p.store.temp, Fail: rules, Latency: p.c.Capture.Latency, Log: p.log}
+	if l, err := net.Listen("tcp", captureHTTP); err == nil { // the page's usual address, when it is free
+		l.Close()
+		o.HTTP = captureHTTP
+	}
+	if p.capture, err = capture.New(o); err != nil {
+		return err
+	}
+	p.later(p.capture.Close)
+	host, port, err := net.SplitHostPort(p.capture.SMTPAddr())
+	if err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(port)
+	p.target = &campaign.Relay{Host: host, Port: n, TLS: "none", Auth: "auto"}
+	return err
+}
+
+// begin finds or makes the run.
+func (p *pipeline) begin(ctx context.Context) (err error) {
+	p.run, err = p.store.book.Begin(ctx, journal.Spec{Campaign: p.c.Name, Key: p.runKey(ctx), Again: p.o.again != ""})
+	if err != nil {
+		return stateFault(err)
+	}
+	p.later(p.run.Close)
+	return nil
+}
+
+// runKey names the run that is due. A campaign sent once has a run without key.
+func (p *pipeline) runKey(ctx context.Context) string {
+	if p.o.run != "" {
+		return p.o.run
+	}
+	if p.c.Repeat == "never" {
+		return ""
+	}
+	if p.c.Repeat == "always" && p.store != nil { // one that was cut is continued first
+		if last, err := p.store.book.Latest(ctx, p.c.Name); err == nil && last.Finished.IsZero() {
+			return last.Key
+		}
+	}
+	return p.c.RunKey(p.now(), contentHash(p.c))
+}
+
+// contentHash changes when what people read changes.
+func contentHash(c *campaign.Campaign) string {
+	h := sha256.New()
+	io.WriteString(h, c.From+"\x00"+c.Subject+"\x00") //nolint:errcheck // a hash takes everything
+	files := []string{c.Template, c.Text}
+	for _, ext := range []string{".html", ".txt"} {
+		files = append(files, filepath.Join("layouts", c.Layout+ext), filepath.Join("layouts", "base"+ext))
+	}
+	for _, a := range c.Attachments {
+		files = append(files, a.Path)
+	}
+	for _, f := range files {
+		if b, err := os.ReadFile(filepath.Join(c.Dir, f)); err == nil { // "auto" and layouts that are not there
+			h.Write(b)
+		}
+		h.Write([]byte{0})
+	}
+	return hex.EncodeToString(h.Sum(nil)[:6])
+}
+
+// wire puts composer and dispatcher together.
+func (p *pipeline) wire(context.Context) (err error) {
+	info := p.run.Info()
+	p.ledger = newLedger(p.run, p.c, p.people)
+	o := composer.Options{
+		Rows: p.rows, Letter: p.letter, Ledger: p.ledger, Outlet: outlet{p},
+		Dedupe: func() (composer.Dedupe, error) {
+			f := repeat.New(p.store.temp)
+			p.later(f.Close)
+			return f, nil
+		},
+		Secret: p.store.secret, Campaign: info.Campaign, Run: info.Key, RunID: info.ID, Generation: info.Generation,
+		Key: p.c.Key, Unique: p.c.Unique, Limit: p.o.limit, Retry: p.o.reopens(),
+	}
+	if o.Key == campaign.DefaultKey {
+		o.Key = ""
+	}
+	if o.Unique == campaign.DefaultKey {
+		o.Unique = ""
+	}
+	if o.Only, err = p.o.only(); err != nil {
+		return err
+	}
+	if p.o.test != "" {
+		if err := p.forTest(&o); err != nil {
+			return err
+		}
+	}
+	if p.composer, err = composer.New(o); err != nil {
+		return p.columnFault(p.c, err)
+	}
+	p.dispatcher, err = p.newDispatcher()
+	return err
+}
+
+// outlet is the pipeline's dispatcher, which is made after the composer that feeds it.
+type outlet struct{ p *pipeline }
+
+func (o outlet) Submit(ctx context.Context, ms ...*delivery.Message) error {
+	return o.p.dispatcher.Submit(ctx, ms...)
+}
+func (o outlet) Hungry(ctx context.Context) error { return o.p.dispatcher.Hungry(ctx) }

@@ -1,0 +1,147 @@
+// Package cmd is the command line: one file a verb, each with its options, its flags and its run.
+//
+// env.go is the process's state; exit.go turns errors into words and exit codes; wire.go builds the pipeline of a campaign.
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// Main runs the command line of this process and gives its exit code.
+func Main() int { return process().main() }
+
+func (e *env) main() (code int) {
+	defer func() {
+		if p := recover(); p != nil {
+			code = e.explain(failf(exitBug, "internal error: %v", p).hinted("please report it; what was sent is in the journal"))
+		}
+	}()
+	root := e.root()
+	root.SetArgs(e.args)
+	return e.explain(root.ExecuteContext(context.Background()))
+}
+
+func (e *env) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "mailblast",
+		Short:         "Send mail-merge campaigns from your own database, and know what became of every person",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Example: `  mailblast init hello && cd hello    a campaign to begin with
+  mailblast check                     is it all right?
+  mailblast send -n                   rehearse: into a capture server, no mail leaves this machine
+  mailblast send                      send it; run it again to continue, nobody gets two copies`,
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return e.prepare(c) },
+		Args:              usage(cobra.NoArgs),
+		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
+	}
+	root.SetIn(e.in)
+	root.SetOut(e.out)
+	root.SetErr(e.err)
+	root.SetHelpTemplate(helpTemplate)
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return failf(exitUsage, "%w", err).hinted("%s --help", c.CommandPath())
+	})
+	f := root.PersistentFlags()
+	f.BoolVarP(&e.quiet, "quiet", "q", false, "print errors only")
+	f.BoolVarP(&e.verbose, "verbose", "v", false, "say more: a line a minute without a terminal, one event a person with --json")
+	f.BoolVar(&e.noColor, "no-color", false, "no colours (also NO_COLOR)")
+	f.StringVar(&e.envFile, "env-file", "", "read variables from `FILE` instead of .env beside the campaign")
+	f.StringVar(&e.stateIn, "state", "", "state `DIR`ectory (default: nearest .mailblast upward from the campaign)")
+	f.StringVarP(&e.dir, "chdir", "C", "", "run as if started in `DIR`")
+	root.AddGroup(&cobra.Group{ID: "campaign", Title: "Campaign:"}, &cobra.Group{ID: "results", Title: "Results:"}, &cobra.Group{ID: "servers", Title: "Servers:"})
+	root.AddCommand(e.initCommand(), e.checkCommand(), e.previewCommand(), e.sendCommand(), e.statusCommand(), e.reportCommand(),
+		e.captureCommand(), e.versionCommand())
+	annotate(root)
+	return root
+}
+
+// prepare applies what holds for every command: environment twins of flags, and the directory.
+func (e *env) prepare(c *cobra.Command) error {
+	var faults []error
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		name := "MAILBLAST_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		v, ok := e.lookup(name)
+		if !ok || f.Changed || f.Name == "help" || f.Name == "chdir" {
+			return
+		}
+		if err := c.Flags().Set(f.Name, v); err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", name, err))
+		}
+	})
+	if len(faults) > 0 {
+		return failf(exitUsage, "%w", errors.Join(faults...))
+	}
+	if e.dir == "" {
+		return nil
+	}
+	if err := os.Chdir(e.dir); err != nil {
+		return failf(exitNoInput, "%w", err)
+	}
+	return nil
+}
+
+// usage makes a check of arguments end with the exit code for a wrong command line.
+func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if err := check(c, args); err != nil {
+			return failf(exitUsage, "%w", err).hinted("%s --help", c.CommandPath())
+		}
+		return nil
+	}
+}
+
+const exits = "exit codes"
+
+// codes lists the exit codes a command can end with, for its help.
+func codes(cs ...int) map[string]string {
+	var b strings.Builder
+	for _, c := range slices.Sorted(slices.Values(cs)) {
+		fmt.Fprintf(&b, "  %-4d %s\n", c, exitText[c])
+	}
+	return map[string]string{exits: b.String()}
+}
+
+// annotate gives cobra's own commands the annotations that the help template asks for.
+func annotate(c *cobra.Command) {
+	if c.Annotations == nil {
+		c.Annotations = codes(exitOK, exitUsage)
+	}
+	for _, sub := range c.Commands() {
+		annotate(sub)
+	}
+}
+
+// helpTemplate leads with examples and ends with exit codes.
+const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
+
+{{end}}{{if .HasExample}}Examples:
+{{.Example}}
+
+{{end}}Usage: {{if .Runnable}}{{.UseLine}}{{else}}{{.CommandPath}} COMMAND{{end}}
+{{if .HasAvailableSubCommands}}{{$cmds := .Commands}}{{range $group := .Groups}}
+{{.Title}}{{range $cmds}}{{if and (eq .GroupID $group.ID) .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}
+{{end}}{{if not .AllChildCommandsHaveGroup}}
+Other:{{range $cmds}}{{if and (eq .GroupID "") (or .IsAvailableCommand (eq .Name "help"))}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}
+{{end}}{{end}}{{if .HasAvailableLocalFlags}}
+Flags:
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}
+{{end}}{{if .HasAvailableInheritedFlags}}
+Global flags:
+{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}
+{{end}}
+Exit codes:
+{{index .Annotations "exit codes"}}{{if not .HasParent}}
+Every flag can be given as a variable too: --max-connections 5 is MAILBLAST_MAX_CONNECTIONS=5.
+{{end}}`

@@ -1,0 +1,261 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/mailblast/mailblast/composer"
+	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/journal"
+	"github.com/mailblast/mailblast/delivery/report"
+)
+
+// settle brings the run's end to disk: rows that are gone, the columns of those without their mail, and whether all is done.
+func (p *pipeline) settle(ctx context.Context, end ending) error {
+	finished := end.err == nil && end.paused == nil && end.sig == nil && p.planned.LeftOut == 0
+	if finished {
+		if _, err := p.run.Gone(ctx); err != nil {
+			return stateFault(err)
+		}
+	}
+	if err := p.keepUnsent(ctx); err != nil {
+		return stateFault(err)
+	}
+	if !finished {
+		return nil
+	}
+	if err := p.run.Finish(ctx); err != nil {
+		return stateFault(err)
+	}
+	return nil
+}
+
+// mostKept bounds what the journal keeps of rows; a campaign that failed for more people has another problem.
+const mostKept = 100_000
+
+// keepUnsent stores the columns of rows whose mail failed or is unknown, to be corrected and fed back.
+func (p *pipeline) keepUnsent(ctx context.Context) error {
+	if err := p.run.Flush(ctx); err != nil {
+		return err
+	}
+	unsent := map[delivery.ID]struct{}{}
+	for o, err := range p.store.book.Outcomes(ctx, p.run.Info()) {
+		if err != nil {
+			return err
+		}
+		if (o.Status == delivery.Failed || o.Status == delivery.Unknown) && len(unsent) < mostKept {
+			unsent[o.ID] = struct{}{}
+		}
+	}
+	if len(unsent) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range p.rows.Columns() {
+		names = append(names, c.Name)
+	}
+	var kept []journal.Kept
+	flush := func() error {
+		err := p.run.Keep(ctx, names, kept)
+		kept = kept[:0]
+		return err
+	}
+	err := p.composer.Deliveries(ctx, func(r *composer.Row, id delivery.ID, to string) error {
+		if _, ok := unsent[id]; !ok {
+			return nil
+		}
+		if kept = append(kept, journal.Kept{ID: id, To: to, Fields: fields(r)}); len(kept) < 500 {
+			return nil
+		}
+		return flush()
+	})
+	return errors.Join(err, flush())
+}
+
+func fields(r *composer.Row) []string {
+	out := make([]string, len(r.Values))
+	for i, v := range r.Values {
+		if v != nil {
+			out[i] = fmt.Sprint(v)
+		}
+	}
+	return out
+}
+
+// tell prints the summary: whole on a terminal and for a rehearsal, as one receipt line otherwise, and nothing where
+// there was nothing to do.
+func (p *pipeline) tell(ctx context.Context, end ending, s *sendScreen) error {
+	info, err := p.store.book.Find(ctx, p.run.Info().Name())
+	if err != nil {
+		return stateFault(err)
+	}
+	src := p.reportSource(p.store.book, info)
+	r, err := report.Build(ctx, src)
+	if err != nil {
+		return stateFault(err)
+	}
+	if p.o.report != "" {
+		if err := writeReport(ctx, p.o.report, src, r); err != nil {
+			return failf(exitIO, "--report: %w", err)
+		}
+	}
+	p.result = r
+	switch {
+	case s.events != nil:
+		return ioFault(s.events.Emit("summary", summary{Report: r, Exit: p.judgeEnd(end).code}))
+	case p.quiet:
+		return nil
+	case p.o.test != "":
+		return p.tellTest(r)
+	case p.outTTY || p.verbose || p.rehearsal():
+		if err := r.Text(p.out, report.TextOptions{Width: p.width(), Color: p.color(p.outTTY), Send: p.command()}); err != nil {
+			return ioFault(err)
+		}
+		return p.keepCaptured(ctx)
+	case p.planned.ToSend > 0:
+		_, err := fmt.Fprintln(p.out, r.Receipt())
+		return ioFault(err)
+	}
+	return nil
+}
+
+// summary is the last line of --json.
+type summary struct {
+	*report.Report
+	Exit int `json:"exit"`
+}
+
+func ioFault(err error) error {
+	if err == nil {
+		return nil
+	}
+	return failf(exitIO, "%w", err)
+}
+
+// command is what goes on with this run, as it would be typed.
+func (p *pipeline) command() string {
+	words := []string{"mailblast send"}
+	if p.c.Path != defaultFile {
+		words = append(words, p.c.Path)
+	}
+	return strings.Join(words, " ")
+}
+
+func (p *pipeline) tellTest(r *report.Report) error {
+	if r.Sent == 1 {
+		_, err := fmt.Fprintf(p.err, "test letter sent to %s\n", p.o.test)
+		return ioFault(err)
+	}
+	return ioFault(r.Text(p.err, report.TextOptions{Width: p.width(), Send: p.command()}))
+}
+
+// writeReport writes it in the form its name asks for, for nobody else to read.
+func writeReport(ctx context.Context, path string, src report.Source, r *report.Report) (err error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	switch filepath.Ext(path) {
+	case ".json":
+		return r.JSON(f)
+	case ".csv":
+		return report.CSV(ctx, f, src, "")
+	}
+	return r.Text(f, report.TextOptions{})
+}
+
+// keepCaptured leaves the letters of a rehearsal as files: where --dry-run says, or where there is no terminal to show
+// their page to.
+func (p *pipeline) keepCaptured(ctx context.Context) error {
+	if p.capture == nil || p.o.dryRun == "" && p.lingers() {
+		return nil
+	}
+	dir := p.o.dryRun
+	if dir == "" || dir == "capture" {
+		if p.lingers() {
+			return nil
+		}
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			cache = os.TempDir()
+		}
+		dir = filepath.Join(cache, "mailblast", "captured", p.c.Name)
+		if err := os.RemoveAll(dir); err != nil {
+			return ioFault(err)
+		}
+	}
+	n, err := p.capture.Export(ctx, dir)
+	if err != nil {
+		return ioFault(err)
+	}
+	_, err = fmt.Fprintf(p.out, "%d letters kept in %s\n", n, dir)
+	return ioFault(err)
+}
+
+// lingers tells that a person may want to look at the captured letters.
+func (p *pipeline) lingers() bool {
+	return p.capture != nil && p.inTTY && p.outTTY && !p.quiet && !p.o.json && p.o.test == ""
+}
+
+// linger keeps the capture page up until a signal comes.
+func (p *pipeline) linger(ctx context.Context) {
+	if !p.lingers() {
+		return
+	}
+	fmt.Fprintf(p.out, "Read the mail at %s   (Ctrl-C to close)\n", p.capture.URL())
+	select {
+	case <-p.signals:
+		fmt.Fprintln(p.out)
+	case <-ctx.Done():
+	}
+}
+
+// verdict is the exit of a send whose summary was printed.
+func (p *pipeline) verdict(end ending, err error) error {
+	if err != nil {
+		return stateFault(err)
+	}
+	f := p.judgeEnd(end)
+	if f.code == exitOK {
+		return nil
+	}
+	f.summed = true
+	return f
+}
+
+// judgeEnd gives the exit code of how a sending ended.
+func (p *pipeline) judgeEnd(end ending) *fault {
+	again := p.command()
+	switch r := p.result; {
+	case end.err != nil:
+		f := judge(end.err)
+		if f.code == exitUnavailable && r.Sent > 0 {
+			f.code = exitPaused
+		}
+		if f.hint == "" {
+			f.hint = "then run again to continue: " + again
+		}
+		return f
+	case end.sig != nil:
+		return &fault{code: end.sig.code(), err: fmt.Errorf("%w, state saved", end.sig), hint: "run again to continue: " + again}
+	case end.paused != nil && p.o.limit == 0:
+		return failf(exitPaused, "%d put off by their servers; the next try is due %s", end.paused.Waiting, due(end.paused.Next)).
+			hinted("run again then: %s", again)
+	case r.Unknown > 0, p.o.strict && r.Failed > 0:
+		return &fault{code: exitPartial}
+	}
+	return &fault{code: exitOK}
+}
+
+func due(t time.Time) string {
+	if t.IsZero() {
+		return "at once"
+	}
+	return "at " + t.Local().Format("15:04:05")
+}

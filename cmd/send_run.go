@@ -1,0 +1,106 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/mailblast/mailblast/cmd/screen"
+	"github.com/mailblast/mailblast/delivery"
+)
+
+// ending is how a sending came to its end.
+type ending struct {
+	sig    *interrupted     // a signal that began it; nil: none
+	paused *delivery.Paused // work is left
+	err    error            // what stopped it; nil: done or paused
+}
+
+// send runs the pipeline until everybody has an outcome, or something ends it, and tells what came of it.
+func (p *pipeline) send(ctx context.Context, plan *screen.Plan, s *sendScreen) error {
+	if which := p.o.reopens(); which != delivery.NotTried {
+		if _, err := p.run.Reopen(ctx, which); err != nil {
+			return stateFault(err)
+		}
+	}
+	if err := p.run.Expect(ctx, plan.Rows, p.planned.Deliveries+p.planned.Left); err != nil {
+		return stateFault(err)
+	}
+	s.total = p.planned.Deliveries
+	services, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var g sync.WaitGroup
+	var served error
+	sending, cut := context.WithCancelCause(ctx)
+	defer cut(nil)
+	g.Go(func() {
+		if served = p.store.book.Serve(services); served != nil {
+			cut(served)
+		}
+	})
+	g.Go(func() { _ = p.transport.Run(services) }) // it has no error of its own
+	if p.capture != nil {
+		g.Go(func() {
+			if err := p.capture.Serve(services); err != nil {
+				cut(err)
+			}
+		})
+	}
+	end := p.deliver(sending, cut, s)
+	err := p.settle(services, end)
+	err = errors.Join(err, p.tell(services, end, s))
+	p.linger(ctx)
+	stop()
+	g.Wait()
+	return p.verdict(end, errors.Join(err, served))
+}
+
+// deliver runs source and dispatcher under the screen, and heeds signals.
+func (p *pipeline) deliver(ctx context.Context, cut context.CancelCauseFunc, s *sendScreen) (end ending) {
+	watching, seen := context.WithCancel(ctx)
+	var g sync.WaitGroup
+	g.Go(func() { s.Run(watching) })
+	signalled := make(chan *interrupted, 1)
+	g.Go(func() {
+		p.watch(watching, func(i *interrupted) {
+			signalled <- i
+			s.log.Warn("finishing what is on the wire; once more quits at once", "signal", i.sig)
+			p.dispatcher.Drain()
+		}, cut)
+	})
+	composed := make(chan error, 1)
+	go func() {
+		err := p.composer.Run(ctx)
+		if err == nil {
+			p.dispatcher.Close()
+		} else {
+			p.dispatcher.Drain()
+		}
+		composed <- err
+	}()
+	err := p.dispatcher.Run(ctx)
+	source := <-composed
+	seen()
+	g.Wait()
+	select {
+	case end.sig = <-signalled:
+	default:
+	}
+	if errors.As(err, &end.paused) {
+		err = nil
+	}
+	var drained *delivery.Paused
+	if err == nil && source != nil && !errors.As(source, &drained) {
+		err = fmt.Errorf("the list: %w", source)
+	}
+	if c := context.Cause(ctx); c != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		err = c
+	}
+	var i *interrupted
+	if errors.As(err, &i) {
+		end.sig, err = i, nil
+	}
+	end.err = err
+	return end
+}

@@ -1,0 +1,118 @@
+package cmd
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/mailblast/mailblast/cmd/campaign"
+	"github.com/mailblast/mailblast/delivery/journal"
+)
+
+// store is where a run remembers: the state directory, or for a rehearsal a directory that ends with it.
+type store struct {
+	book   *journal.Book
+	secret []byte
+	temp   string // for the row store, spilled messages and large attachments
+	undo   []func() error
+}
+
+// openStore opens the state of a campaign. A rehearsal leaves it alone.
+func openStore(ctx context.Context, c *campaign.Campaign, rehearsal bool, log *slog.Logger) (s *store, err error) {
+	s = &store{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if rehearsal {
+		if s.temp, err = os.MkdirTemp("", "mailblast-"); err != nil {
+			return s, failf(exitIO, "%w", err)
+		}
+		s.undo = append(s.undo, func() error { return os.RemoveAll(s.temp) })
+		s.book, err = journal.OpenTemp(ctx, s.temp, log)
+	} else {
+		if err := makeState(c.State); err != nil {
+			return s, err
+		}
+		s.temp = filepath.Join(c.State, "tmp")
+		if err := os.MkdirAll(s.temp, 0o700); err != nil {
+			return s, failf(exitIO, "%w", err)
+		}
+		s.book, err = journal.Open(ctx, journal.Options{Dir: c.State, Log: log})
+	}
+	if err != nil {
+		return s, stateFault(err)
+	}
+	s.undo = append(s.undo, s.book.Close)
+	s.secret, err = secret(c, rehearsal)
+	return s, err
+}
+
+// stateFault is trouble with the journal, which is a place to write to unless it knows better.
+func stateFault(err error) error {
+	if f := judge(err); f.code != exitBug {
+		return f
+	}
+	return failf(exitIO, "%w", err)
+}
+
+func (s *store) close() error {
+	var errs []error
+	for i := len(s.undo) - 1; i >= 0; i-- {
+		errs = append(errs, s.undo[i]())
+	}
+	s.undo = nil
+	return errors.Join(errs...)
+}
+
+// secret gives what every Message-ID and token is derived from: the campaign's own, or the one of the state directory,
+// which is made on first use. A rehearsal makes no file.
+func secret(c *campaign.Campaign, rehearsal bool) ([]byte, error) {
+	if !c.Secret.Empty() {
+		return []byte(c.Secret.Reveal()), nil
+	}
+	path := filepath.Join(c.State, "secret")
+	b, err := os.ReadFile(path)
+	if err == nil {
+		if b = []byte(strings.TrimSpace(string(b))); len(b) < 16 {
+			return nil, failf(exitData, "%s: the secret is shorter than 16 characters", path).hinted("restore it from a backup; a new one changes every Message-ID")
+		}
+		return b, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, failf(exitIO, "%w", err)
+	}
+	raw := make([]byte, 32)
+	if _, err := rand.Read(raw); err != nil {
+		return nil, err
+	}
+	text := hex.AppendEncode(nil, raw)
+	if rehearsal {
+		return text, nil
+	}
+	made, err := create(path, append(text, '\n'), 0o600)
+	if err != nil {
+		return nil, failf(exitIO, "%w", err)
+	}
+	if !made { // another process was quicker
+		return secret(c, rehearsal)
+	}
+	return text, nil
+}
+
+// lock takes the campaign's lock, so that it is never sent by two at once.
+func (e *env) lock(ctx context.Context, c *campaign.Campaign, run string) (*journal.Held, error) {
+	held, err := journal.Lock(ctx, c.State, c.Name, journal.Holder{PID: e.pid, Host: e.host, Start: e.now(), Run: run})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.Name, err)
+	}
+	return held, nil
+}
