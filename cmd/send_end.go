@@ -17,7 +17,7 @@ import (
 
 // settle brings the run's end to disk: rows that are gone, the columns of those without their mail, and whether all is done.
 func (p *pipeline) settle(ctx context.Context, end ending) error {
-	finished := end.err == nil && end.paused == nil && end.sig == nil && p.planned.LeftOut == 0
+	finished := end.err == nil && end.paused == nil && p.planned.LeftOut == 0
 	if finished {
 		if _, err := p.run.Gone(ctx); err != nil {
 			return stateFault(err)
@@ -242,7 +242,7 @@ func (p *pipeline) judgeEnd(end ending) *fault {
 			f.hint = "then run again to continue: " + again
 		}
 		return f
-	case end.sig != nil:
+	case end.sig != nil && end.paused != nil:
 		return &fault{code: end.sig.code(), err: fmt.Errorf("%w, state saved", end.sig), hint: "run again to continue: " + again}
 	case end.paused != nil && p.o.limit == 0:
 		return failf(exitPaused, "%d put off by their servers; the next try is due %s", end.paused.Waiting, due(end.paused.Next)).

@@ -10,7 +10,7 @@ import (
 	"github.com/mailblast/mailblast/delivery"
 )
 
-// ending is how a sending came to its end.
+// ending is how a sending came to its end. A signal that came when all was done changes nothing.
 type ending struct {
 	sig    *interrupted     // a signal that began it; nil: none
 	paused *delivery.Paused // work is left
@@ -91,7 +91,13 @@ func (p *pipeline) deliver(ctx context.Context, cut context.CancelCauseFunc, s *
 		err = nil
 	}
 	var drained *delivery.Paused
-	if err == nil && source != nil && !errors.As(source, &drained) {
+	switch {
+	case source == nil:
+	case errors.As(source, &drained): // the rest of the list was never submitted
+		if end.paused == nil {
+			end.paused = drained
+		}
+	case err == nil:
 		err = fmt.Errorf("the list: %w", source)
 	}
 	if c := context.Cause(ctx); c != nil && (err == nil || errors.Is(err, context.Canceled)) {
@@ -100,6 +106,9 @@ func (p *pipeline) deliver(ctx context.Context, cut context.CancelCauseFunc, s *
 	var i *interrupted
 	if errors.As(err, &i) {
 		end.sig, err = i, nil
+		if end.paused == nil {
+			end.paused = &delivery.Paused{}
+		}
 	}
 	end.err = err
 	return end
