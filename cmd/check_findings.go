@@ -1,0 +1,171 @@
+package cmd
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/mailblast/mailblast/cmd/screen"
+	"github.com/mailblast/mailblast/composer"
+)
+
+// checkup checks a campaign and prints what it finds as it goes.
+type checkup struct {
+	*env
+	*desk
+	o                checkOptions
+	unread           error // why there is no list
+	errors, warnings int
+	code             int   // of the first error
+	largest          int64 // octets of the largest letter; 0: not known
+	broken           error // standard output cannot be written
+}
+
+// quietly is the process's state with nowhere to print to: what is wrong is told as findings.
+func (e *env) quietly() *env {
+	q := *e
+	q.err, q.errTTY, q.verbose = io.Discard, false, false
+	return &q
+}
+
+// found makes findings of an error that says what is wrong with the campaign. A fault of ours stays an error.
+func (k *checkup) found(err error) error {
+	f := judge(err)
+	if f.code == exitBug {
+		return err
+	}
+	if k.code == exitOK {
+		k.code = f.code
+	}
+	texts := []string{f.Error()}
+	if f.err == nil {
+		texts = apart(f.said)
+	} else if f.hint != "" {
+		texts[0] += "\n  hint: " + f.hint
+	}
+	for _, text := range texts {
+		k.errors++
+		k.print("error", text)
+	}
+	return nil
+}
+
+// apart parts formatted faults; the lines that belong to one are indented.
+func apart(said string) (texts []string) {
+	for _, line := range strings.Split(said, "\n") {
+		if n := len(texts); n > 0 && strings.HasPrefix(line, " ") {
+			texts[n-1] += "\n" + line
+		} else {
+			texts = append(texts, line)
+		}
+	}
+	return texts
+}
+
+func (k *checkup) ok(format string, args ...any) { k.print("ok", fmt.Sprintf(format, args...)) }
+
+func (k *checkup) warn(format string, args ...any) {
+	k.warnings++
+	k.print("warning", fmt.Sprintf(format, args...))
+}
+
+var marks = map[string]struct{ mark, colour string }{"ok": {"✓", "\x1b[32m"}, "warning": {"!", "\x1b[33m"}, "error": {"✗", "\x1b[31m"}}
+
+// print writes a finding: its first line with a mark, what belongs to it below.
+func (k *checkup) print(level, text string) {
+	if k.o.json {
+		k.emit(struct {
+			V     int    `json:"v"`
+			Type  string `json:"type"`
+			Level string `json:"level"`
+			Text  string `json:"text"`
+		}{1, "finding", level, text})
+		return
+	}
+	if k.quiet && level != "error" {
+		return
+	}
+	m := marks[level]
+	if k.color(k.outTTY) {
+		m.mark = m.colour + m.mark + "\x1b[0m"
+	}
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = screen.Printable(line)
+	}
+	_, err := fmt.Fprintf(k.out, "%s %s\n", m.mark, strings.Join(lines, "\n"))
+	k.broken = errors.Join(k.broken, err)
+}
+
+func (k *checkup) emit(v any) { k.broken = errors.Join(k.broken, json.NewEncoder(k.out).Encode(v)) }
+
+// verdict prints the last line and gives the exit code.
+func (k *checkup) verdict() error {
+	if k.o.json {
+		k.emit(struct {
+			V        int    `json:"v"`
+			Type     string `json:"type"`
+			Errors   int    `json:"errors"`
+			Warnings int    `json:"warnings"`
+			Exit     int    `json:"exit"`
+		}{1, "summary", k.errors, k.warnings, k.code})
+	} else if !k.quiet {
+		_, err := fmt.Fprintf(k.out, "%s, %s. Nothing was sent.\n", plural(k.errors, "error"), plural(k.warnings, "warning"))
+		k.broken = errors.Join(k.broken, err)
+	}
+	switch {
+	case k.broken != nil:
+		return ioFault(k.broken)
+	case k.errors > 0:
+		return &fault{code: k.code, summed: true}
+	}
+	return nil
+}
+
+// plural counts things: 1 row, 12 rows.
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return screen.Comma(n) + " " + thing + "s"
+}
+
+func columnsText(cols []composer.Column) string {
+	names := make([]string, len(cols))
+	for i, c := range cols {
+		names[i] = c.Name
+	}
+	return "columns " + strings.Join(names, " ")
+}
+
+// below is a path as seen from a folder, if it lies below it.
+func below(dir, path string) string {
+	if r, err := filepath.Rel(dir, path); err == nil && !strings.HasPrefix(r, "..") {
+		return r
+	}
+	return path
+}
+
+// filesText lists the files that a letter is made of.
+func (k *checkup) filesText() string {
+	c := k.c
+	files := []string{filepath.Base(c.Path), c.Template}
+	if c.Text != "auto" && c.Text != "none" {
+		files = append(files, c.Text)
+	}
+	if c.Layout != "none" {
+		for _, ext := range []string{".html", ".txt"} {
+			name := filepath.Join("layouts", c.Layout+ext)
+			if _, err := k.folder.Stat(name); err == nil {
+				files = append(files, name)
+			}
+		}
+	}
+	for _, a := range c.Attachments {
+		files = append(files, a.Path)
+	}
+	return strings.Join(files, ", ")
+}

@@ -1,0 +1,108 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/mailblast/mailblast/cmd/campaign"
+	"github.com/mailblast/mailblast/composer"
+	"github.com/mailblast/mailblast/composer/letter"
+	"github.com/mailblast/mailblast/composer/rows"
+	"github.com/mailblast/mailblast/composer/rows/repeat"
+)
+
+// desk is a campaign to look at: its list and its letter, without a run. It leaves no trace.
+type desk struct {
+	*env
+	c        *campaign.Campaign
+	temp     string
+	folder   *os.Root
+	rows     *rows.Store
+	letter   *letter.Letter
+	composer *composer.Composer
+	undo     []func() error
+}
+
+func (e *env) newDesk(c *campaign.Campaign) (d *desk, err error) {
+	d = &desk{env: e, c: c}
+	if d.temp, err = os.MkdirTemp("", "mailblast-"); err != nil {
+		return nil, failf(exitIO, "%w", err)
+	}
+	d.undo = append(d.undo, func() error { return os.RemoveAll(d.temp) })
+	if d.folder, err = os.OpenRoot(c.Dir); err != nil {
+		return nil, errors.Join(failf(exitNoInput, "%w", err), d.close())
+	}
+	d.undo = append(d.undo, d.folder.Close)
+	return d, nil
+}
+
+func (d *desk) close() error {
+	var errs []error
+	for i := len(d.undo) - 1; i >= 0; i-- {
+		errs = append(errs, d.undo[i]())
+	}
+	d.undo = nil
+	return errors.Join(errs...)
+}
+
+// read reads the list, trying for so long to reach its database.
+func (d *desk) read(ctx context.Context, patience time.Duration) (err error) {
+	if d.rows, err = rows.Read(ctx, source(d.c), rows.Options{Dir: d.temp, Wait: patience}); err != nil {
+		return rowsFault(err)
+	}
+	d.undo = append(d.undo, d.rows.Close)
+	return nil
+}
+
+// compile compiles the letter: for the list's columns, or as far as it goes without a list.
+func (d *desk) compile() (err error) {
+	var cols []composer.Column
+	if d.rows != nil {
+		cols = d.rows.Columns()
+	}
+	if d.letter, err = d.loadLetter(d.c, d.folder, cols, d.temp); err != nil {
+		return err
+	}
+	d.undo = append(d.undo, d.letter.Close)
+	return nil
+}
+
+// compose makes the composer, which knows what each row's letter carries of its own. The secret is that of the state, or
+// one to throw away where there is none yet.
+func (d *desk) compose() error {
+	key, err := secret(d.c, true)
+	if err != nil {
+		return err
+	}
+	o := composer.Options{
+		Rows: d.rows, Letter: d.letter, Secret: key, Campaign: d.c.Name,
+		Run: d.runKey(), Key: column(d.c.Key), Unique: column(d.c.Unique),
+		Dedupe: func() (composer.Dedupe, error) {
+			f := repeat.New(d.temp)
+			d.undo = append(d.undo, f.Close)
+			return f, nil
+		},
+	}
+	if d.composer, err = composer.New(o); err != nil {
+		return d.columnFault(d.c, err)
+	}
+	return nil
+}
+
+// column is what the composer calls a column of the campaign: nothing, for the to address.
+func column(name string) string {
+	if name == campaign.DefaultKey {
+		return ""
+	}
+	return name
+}
+
+// runKey names the run that a send would begin now.
+func (d *desk) runKey() string {
+	if d.c.Repeat == "never" {
+		return ""
+	}
+	return d.c.RunKey(d.now(), contentHash(d.c))
+}

@@ -1,0 +1,136 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mailblast/mailblast/cmd/campaign"
+	"github.com/mailblast/mailblast/delivery/journal"
+)
+
+// past is a run to look back on.
+type past struct {
+	book *journal.Book
+	info journal.RunInfo
+	dir  string // the state directory
+}
+
+// past opens the journal and finds the run that an argument names, or the latest one. It makes no state.
+func (e *env) past(ctx context.Context, args []string) (*past, error) {
+	dir, name := e.whereabouts()
+	book, err := e.oldBook(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	var info journal.RunInfo
+	if len(args) > 0 {
+		name = args[0]
+		info, err = book.Find(ctx, name)
+	} else {
+		info, err = book.Latest(ctx, name)
+	}
+	switch {
+	case errors.Is(err, journal.ErrNoRun) && len(args) > 0:
+		err = failf(exitNoInput, "%s: there is no such run in %s", name, dir).hinted("the latest one: mailblast status")
+	case errors.Is(err, journal.ErrNoRun) && name != "":
+		err = failf(exitNoInput, "%s: nothing was sent yet", name).hinted("rehearsals are not remembered; send it with: mailblast send")
+	case errors.Is(err, journal.ErrNoRun):
+		err = failf(exitNoInput, "%s: nothing was sent yet", dir)
+	case err != nil:
+		err = stateFault(err)
+	}
+	if err != nil {
+		return nil, errors.Join(err, book.Close())
+	}
+	return &past{book: book, info: info, dir: dir}, nil
+}
+
+// oldBook opens a journal that is there already.
+func (e *env) oldBook(ctx context.Context, dir string) (*journal.Book, error) {
+	ok, err := journal.Exists(dir)
+	if err != nil {
+		return nil, stateFault(err)
+	}
+	if !ok {
+		return nil, failf(exitNoInput, "%s: there is no journal: nothing was sent yet", dir).
+			hinted("rehearsals are not remembered; another directory: -C DIR or --state DIR")
+	}
+	book, err := journal.Open(ctx, journal.Options{Dir: dir})
+	if err != nil {
+		return nil, stateFault(err)
+	}
+	return book, nil
+}
+
+// whereabouts gives the state directory, and the campaign of this directory if it has one. A campaign that is being
+// edited, and faulty at the moment, keeps nobody from its results.
+func (e *env) whereabouts() (dir, name string) {
+	dir = campaign.StateDir(absolute("."))
+	if c, err := campaign.Load(defaultFile, campaign.Options{Env: e.lookup, EnvFile: e.envFile}); err == nil {
+		dir, name = c.State, c.Name
+	}
+	if e.stateIn != "" {
+		dir = absolute(e.stateIn)
+	}
+	return dir, name
+}
+
+// running tells who carries the run on at the moment.
+func (p *past) running(ctx context.Context) (journal.Holder, bool, error) {
+	h, held, err := journal.Peek(p.dir, p.info.Campaign)
+	if err != nil || !held || h.Run != p.info.Key {
+		return h, false, stateFaultOrNil(err)
+	}
+	latest, err := p.book.Latest(ctx, p.info.Campaign)
+	if err != nil {
+		return h, false, stateFault(err)
+	}
+	return h, latest.ID == p.info.ID, nil
+}
+
+func stateFaultOrNil(err error) error {
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return stateFault(err)
+}
+
+// completeRuns completes the names of runs.
+func (e *env) completeRuns(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	const done = cobra.ShellCompDirectiveNoFileComp
+	if len(args) > 0 {
+		return nil, done
+	}
+	if e.dir != "" {
+		if err := os.Chdir(e.dir); err != nil {
+			return nil, done
+		}
+	}
+	dir, _ := e.whereabouts()
+	book, err := e.oldBook(c.Context(), dir)
+	if err != nil {
+		return nil, done
+	}
+	defer book.Close()
+	infos, err := book.Runs(c.Context(), "", 50)
+	if err != nil {
+		return nil, done
+	}
+	var names []string
+	for _, i := range infos {
+		names = append(names, i.Name())
+	}
+	return names, done
+}
+
+// stopped replaces the error of something that a signal cut short.
+func stopped(ctx context.Context, err error) error {
+	if i, ok := cause(ctx); ok && err != nil {
+		return &fault{code: i.code(), err: i}
+	}
+	return err
+}

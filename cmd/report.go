@@ -1,0 +1,146 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mailblast/mailblast/delivery/class"
+	"github.com/mailblast/mailblast/delivery/journal"
+	"github.com/mailblast/mailblast/delivery/report"
+)
+
+type reportOptions struct {
+	run               []string
+	format, only, out string
+}
+
+var reportFormats = []string{"text", "json", "csv"}
+
+func (e *env) reportCommand() *cobra.Command {
+	var o reportOptions
+	c := &cobra.Command{
+		Use:     "report [RUN]",
+		GroupID: "results",
+		Short:   "Tell what became of everybody in a run",
+		Example: `  mailblast report                                        the latest run
+  mailblast report spring-offer/2026-W48 -o json
+  mailblast report --only failed -o csv --out failed.csv  to be corrected and sent to again`,
+		Long: "Tell what became of everybody in a run: CAMPAIGN, CAMPAIGN/KEY or CAMPAIGN/KEY#2. Default: the latest run of campaign.yaml\n" +
+			"in this directory, or of the nearest .mailblast. Text and JSON sum up and group those without their mail by reason; csv has\n" +
+			"everybody (or those of one state), with the list's columns for those who failed or are unknown.",
+		Args:        usage(cobra.MaximumNArgs(1)),
+		Annotations: codes(exitOK, exitUsage, exitNoInput, exitIO),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.run = args
+			return e.runReport(c.Context(), o)
+		},
+	}
+	f := c.Flags()
+	f.StringVarP(&o.format, "output", "o", "text", "`FORMAT`: "+strings.Join(reportFormats, ", "))
+	f.StringVar(&o.only, "only", "", "with -o csv: only the people of this `STATE`: "+strings.Join(report.States, ", "))
+	f.StringVar(&o.out, "out", "", "write to `FILE`, which nobody else may read, instead of standard output")
+	must(c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(reportFormats, cobra.ShellCompDirectiveNoFileComp)))
+	must(c.RegisterFlagCompletionFunc("only", cobra.FixedCompletions(report.States, cobra.ShellCompDirectiveNoFileComp)))
+	c.ValidArgsFunction = e.completeRuns
+	return c
+}
+
+func (o reportOptions) check() error {
+	switch {
+	case !slices.Contains(reportFormats, o.format):
+		return failf(exitUsage, "-o %s: not one of %s", o.format, strings.Join(reportFormats, ", "))
+	case o.only != "" && !slices.Contains(report.States, o.only):
+		return failf(exitUsage, "--only %s: not one of %s", o.only, strings.Join(report.States, ", "))
+	case o.only != "" && o.format != "csv":
+		return failf(exitUsage, "--only narrows the people of -o csv").hinted("mailblast report --only %s -o csv", o.only)
+	}
+	return nil
+}
+
+func (e *env) runReport(ctx context.Context, o reportOptions) (err error) {
+	if err := o.check(); err != nil {
+		return err
+	}
+	ctx, stop := e.interruptible(ctx)
+	defer stop()
+	p, err := e.past(ctx, o.run)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.book.Close()) }()
+	src := e.reportSource(p.book, p.info)
+	if o.out == "" {
+		return e.writeReport(ctx, e.out, src, o, report.TextOptions{Width: e.outWidth(), Color: e.color(e.outTTY)})
+	}
+	f, err := private(o.out)
+	if err != nil {
+		return failf(exitIO, "--out: %w", err)
+	}
+	err = e.writeReport(ctx, f, src, o, report.TextOptions{})
+	return errors.Join(err, ioFault(f.Close()))
+}
+
+func (e *env) writeReport(ctx context.Context, w io.Writer, src report.Source, o reportOptions, layout report.TextOptions) error {
+	if o.format == "csv" {
+		return stopped(ctx, ioFault(report.CSV(ctx, w, src, o.only)))
+	}
+	r, err := report.Build(ctx, src)
+	if err != nil {
+		return stopped(ctx, stateFault(err))
+	}
+	if o.format == "json" {
+		return ioFault(r.JSON(w))
+	}
+	return ioFault(r.Text(w, layout))
+}
+
+// private opens a file to write that nobody else can read: it may hold everybody's address.
+func private(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Mode().IsRegular() { // it may have been there, with other rights
+		err = f.Chmod(0o600)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// outWidth is how wide text for standard output may be; 0 is the default of whoever lays it out.
+func (e *env) outWidth() int {
+	if e.outTTY {
+		return e.width()
+	}
+	return 0
+}
+
+// reportSource lets a report read a run of the journal.
+func (e *env) reportSource(book *journal.Book, info journal.RunInfo) report.Source {
+	return report.Source{
+		Run: info.Name(), Campaign: info.Campaign, Started: info.Started, Finished: info.Finished,
+		Rows: info.Rows, Deliveries: info.Deliveries, Columns: info.Columns,
+		Outcomes: book.Outcomes(context.Background(), info), Skipped: skippedRows(book, info),
+		Meaning: class.Meaning, Fields: book.Fields,
+	}
+}
+
+func skippedRows(book *journal.Book, info journal.RunInfo) iter.Seq2[report.Skipped, error] {
+	return func(yield func(report.Skipped, error) bool) {
+		for s, err := range book.Skipped(context.Background(), info) {
+			if !yield(report.Skipped(s), err) {
+				return
+			}
+		}
+	}
+}
