@@ -56,7 +56,7 @@ func (e *env) root() *cobra.Command {
 	f.BoolVarP(&e.verbose, "verbose", "v", false, "say more: a line a minute without a terminal, one event a person with --json")
 	f.BoolVar(&e.noColor, "no-color", false, "no colours (also NO_COLOR)")
 	f.StringVar(&e.envFile, "env-file", "", "read variables from `FILE` instead of .env beside the campaign")
-	f.StringVar(&e.stateIn, "state", "", "state `DIR`ectory (default: nearest .mailblast upward from the campaign)")
+	f.StringVar(&e.stateIn, "state", "", "keep state in `DIR` (default: nearest .mailblast upward from the campaign)")
 	f.StringVarP(&e.dir, "chdir", "C", "", "run as if started in `DIR`")
 	root.AddGroup(&cobra.Group{ID: "campaign", Title: "Campaign:"}, &cobra.Group{ID: "results", Title: "Results:"}, &cobra.Group{ID: "servers", Title: "Servers:"})
 	root.AddCommand(e.initCommand(), e.checkCommand(), e.previewCommand(), e.sendCommand(), e.statusCommand(), e.reportCommand(),
@@ -127,7 +127,7 @@ const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
 {{end}}{{if .HasExample}}Examples:
 {{.Example}}
 
-{{end}}Usage: {{if .Runnable}}{{.UseLine}}{{else}}{{.CommandPath}} COMMAND{{end}}
+{{end}}Usage: {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND{{else}}{{.UseLine}}{{end}}
 {{if .HasAvailableSubCommands}}{{$cmds := .Commands}}{{range $group := .Groups}}
 {{.Title}}{{range $cmds}}{{if and (eq .GroupID $group.ID) .IsAvailableCommand}}
   {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}
