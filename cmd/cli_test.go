@@ -1,0 +1,166 @@
+package cmd
+
+import (
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/mailblast/mailblast/composer/rows/pgtest"
+	"github.com/mailblast/mailblast/delivery/smtptest"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"mailblast": func() { os.Exit(Main()) }})
+}
+
+// Each session in testdata/*.txtar is a command line as people use it. Beside testscript's own commands there are those of
+// sessions below. A session sees none of the test's environment, so neither MAILBLAST_… nor NO_COLOR.
+func TestSessions(t *testing.T) {
+	files, err := filepath.Glob("../testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no sessions: %v", err)
+	}
+	testscript.Run(t, testscript.Params{
+		Files: files,
+		Setup: func(env *testscript.Env) error {
+			env.Values["t"] = env.T()
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("TZ", "UTC")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exitsWith, "eventually": eventually, "peer": peer, "free": free, "listening": listening, "postgres": postgres,
+			"mode": mode,
+		},
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       os.Getenv("UPDATE_SESSIONS") != "",
+	})
+}
+
+// testOf gives the test that a session runs in.
+func testOf(ts *testscript.TestScript) testing.TB { return ts.Value("t").(testing.TB) }
+
+// exitsWith runs a program that must end with a code: exits 65 mailblast check
+func exitsWith(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM [ARG…]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	var exit *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d\n%s", got, want, ts.ReadFile("stdout"))
+	}
+}
+
+// patience is how long a session waits for another program.
+const patience = 20 * time.Second
+
+// eventually runs a program until its output matches: eventually REGEXP PROGRAM [ARG…]
+func eventually(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: eventually REGEXP PROGRAM [ARG…]")
+	}
+	want, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		err := ts.Exec(args[1], args[2:]...)
+		out := ts.ReadFile("stdout")
+		if err == nil && want.MatchString(out) {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("%s did not come in %v; the last output:\n%s\n%v", args[0], patience, out, err)
+		}
+	}
+}
+
+// peer starts a mail server and puts its port into a variable: peer PORT [user=ana password=…] [REPLY…]. A reply is given
+// to every command of its verb, as in "MAIL=550 5.7.1 not you".
+func peer(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: peer VARIABLE [user=… password=…] [VERB=REPLY…]")
+	}
+	o := smtptest.Options{Addr: "127.0.0.1:0"}
+	replies := map[string]string{}
+	for _, arg := range args[1:] {
+		switch name, value, _ := strings.Cut(arg, "="); name {
+		case "user":
+			o.User = value
+		case "password":
+			o.Password = value
+		case "extensions":
+			o.Extensions = strings.Split(value, ",")
+		default:
+			replies[name] = value
+		}
+	}
+	o.Reply = func(verb, _ string) string { return replies[verb] }
+	ts.Setenv(args[0], strconv.Itoa(smtptest.Start(testOf(ts), o).Port()))
+}
+
+// free puts a port on which nobody listens into a variable: free PORT
+func free(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: free VARIABLE")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	ts.Check(err)
+	ts.Check(l.Close())
+	ts.Setenv(args[0], port)
+}
+
+// listening waits until somebody listens: listening 127.0.0.1:$PORT
+func listening(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: listening ADDRESS")
+	}
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		c, err := net.Dial("tcp", args[0])
+		if err == nil {
+			ts.Check(c.Close())
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("nobody listens on %s: %v", args[0], err)
+		}
+	}
+}
+
+// postgres puts the URL of an empty database into a variable; without a server the session is left out.
+func postgres(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: postgres VARIABLE")
+	}
+	ts.Setenv(args[0], pgtest.DSN(testOf(ts)))
+}
+
+// mode holds the rights of a file against what they must be: mode 600 FILE
+func mode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: mode OCTAL FILE")
+	}
+	info, err := os.Stat(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if got := strconv.FormatUint(uint64(info.Mode().Perm()), 8); got != args[0] {
+		ts.Fatalf("%s has mode %s, want %s", args[1], got, args[0])
+	}
+}
