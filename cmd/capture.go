@@ -44,8 +44,8 @@ func (e *env) captureCommand() *cobra.Command {
 		RunE:        func(c *cobra.Command, _ []string) error { return e.runCapture(c.Context(), o) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.smtp, "smtp", "127.0.0.1:1025", "take mail on this `ADDR`ess of this machine; port 0 picks a free one")
-	f.StringVar(&o.http, "http", captureHTTP, "show the page on this `ADDR`ess; empty: no page")
+	f.StringVar(&o.smtp, "smtp", "127.0.0.1:1025", "take mail on `ADDR` of this machine; port 0 picks a free one")
+	f.StringVar(&o.http, "http", captureHTTP, "show the page on `ADDR`; empty: no page")
 	f.IntVar(&o.keep, "keep", 10_000, "show the last `N` messages; older ones are only counted")
 	f.BoolVar(&o.discard, "discard", false, "count messages and keep none")
 	f.StringVar(&o.fail, "fail", "", "refuse some mail by these `RULES`")

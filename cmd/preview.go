@@ -45,7 +45,7 @@ func (e *env) previewCommand() *cobra.Command {
 	}
 	f := c.Flags()
 	f.IntVar(&o.row, "row", 0, "the letter of row `N` of the list, from 1")
-	f.StringVar(&o.to, "to", "", "the letter to this `ADDR`ess of the list")
+	f.StringVar(&o.to, "to", "", "the letter to `ADDR` of the list")
 	f.StringVarP(&o.format, "output", "o", "text", "`FORMAT`: text, html (that part alone), eml (the whole message, raw)")
 	f.DurationVar(&o.patience, "patience", 30*time.Second, "how long to try to reach the database")
 	must(f.MarkHidden("patience"))

@@ -122,10 +122,12 @@ func annotate(c *cobra.Command) {
 }
 
 // helpTemplate leads with examples and ends with exit codes.
-const helpTemplate = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
+const helpTemplate = `{{.Short}}.
 
-{{end}}{{if .HasExample}}Examples:
+{{if .HasExample}}Examples:
 {{.Example}}
+
+{{end}}{{with .Long}}{{. | trimTrailingWhitespaces}}
 
 {{end}}Usage: {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND{{else}}{{.UseLine}}{{end}}
 {{if .HasAvailableSubCommands}}{{$cmds := .Commands}}{{range $group := .Groups}}

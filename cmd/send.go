@@ -66,7 +66,7 @@ func (e *env) sendCommand() *cobra.Command {
 	f.StringVar(&o.retry, "retry", "", "try those again that are `STATUS`: failed or unknown")
 	f.StringVar(&o.again, "again", "", "send to everyone a second time; `NAME` is the campaign's, to be sure")
 	f.StringVar(&o.run, "run", "", "go on with the run `KEY`, such as 2026-W48")
-	f.StringVar(&o.progress, "progress", "auto", "auto, bar, lines or none")
+	f.StringVar(&o.progress, "progress", "auto", "`HOW` to show progress: auto, bar, lines or none")
 	f.BoolVar(&o.json, "json", false, "JSON lines on standard output")
 	f.StringVar(&o.report, "report", "", "write the report to `FILE` as well: .txt, .json or .csv")
 	f.DurationVar(&o.patience, "patience", 30*time.Second, "how long to try to reach the database and the mail server")
