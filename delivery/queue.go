@@ -273,7 +273,8 @@ func (d *Dispatcher) grant(t *thread, room int) (g *grant, end bool) {
 }
 
 // fit gives those of p that may go in one transaction now, and takes their tokens. A parcel can hold other domains than
-// its lane's, of the same site as far as was known; what does not fit goes back.
+// its lane's, of the same site as far as was known; what does not fit goes back. Whatever a parcel holds, two letters never
+// share a transaction.
 func (q *queue) fit(t *thread, p *lanes.Parcel[*Message]) (ms []*Message) {
 	d := q.d
 	for i, m := range p.Items {
@@ -281,6 +282,10 @@ func (q *queue) fit(t *thread, p *lanes.Parcel[*Message]) (ms []*Message) {
 		if m.Domain != p.Lane.Domain && q.siteOf(k) != t.site.SiteKey {
 			d.broke(q.set.Again(k, m))
 			continue
+		}
+		if len(ms) > 0 && m.Content.Ref() != ms[0].Content.Ref() {
+			q.set.Back(p, p.Items[i:]...)
+			break
 		}
 		limit := d.domains.of(m.Domain, d.now)
 		if limit.Allow(d.now, 1) == 0 {

@@ -2,6 +2,7 @@ package lanes
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -353,5 +354,26 @@ func TestWhen(t *testing.T) {
 	now := time.Now()
 	if got := When(now, now.Add(90*time.Second)).Sub(now); got < 90*time.Second || got > 100*time.Second {
 		t.Errorf("with a monotonic reading: %s", got)
+	}
+}
+
+// A parcel that is due comes back whole, however little is brought back at once: nothing that is put into its lane
+// meanwhile is taken together with a part of it.
+func TestDueParcelComesBackWhole(t *testing.T) {
+	store := NewStore(t.TempDir(), 1<<20, numbers{})
+	defer store.Close()
+	set, k := NewSet(store, 0, ownSite), Key{"a.example", 0}
+	at := When(epoch, epoch.Add(time.Second))
+	var errs []error
+	errs = append(errs, set.Later(at, k, 1, 2, 3), set.Later(at, k, 4, 5), set.Wake(at, 1), set.Again(k, 6), set.Wake(at, 1))
+	var got []string
+	for l := set.lanes[k]; l != nil && l.Len() > 0; {
+		p, err := set.Take(l, 100)
+		errs = append(errs, err)
+		got = append(got, fmt.Sprint(p.Items))
+		set.Finish(&p)
+	}
+	if want := []string{"[1 2 3]", "[6]", "[4 5]"}; errors.Join(errs...) != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v; %v", got, want, errors.Join(errs...))
 	}
 }

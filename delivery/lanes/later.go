@@ -99,7 +99,7 @@ func (s *Set[T]) Later(at time.Time, k Key, xs ...T) error {
 	return nil
 }
 
-// Wake lets go what was held until now, and brings back at most n of what is due.
+// Wake lets go what was held until now, and brings back some n of what is due, whole parcels.
 func (s *Set[T]) Wake(now time.Time, n int) error {
 	for len(s.holds) > 0 && !s.holds[0].until.After(now) {
 		h := heap.Pop(&s.holds).(hold[T])
@@ -113,7 +113,7 @@ func (s *Set[T]) Wake(now time.Time, n int) error {
 			s.dropSite(h.site)
 		}
 	}
-	for len(s.buckets.heap) > 0 && n > 0 {
+	for ; len(s.buckets.heap) > 0; n-- {
 		b := s.buckets.heap[0]
 		if b.at.After(now) {
 			return nil
@@ -123,23 +123,29 @@ func (s *Set[T]) Wake(now time.Time, n int) error {
 			delete(s.buckets.byTime, b.at.Unix())
 			continue
 		}
-		if err := s.due(&b.chain); err != nil {
+		rec, err := s.store.peek(&b.chain)
+		if err != nil {
 			return err
 		}
-		n--
+		if n <= 0 && !joins(rec) {
+			return nil
+		}
+		if err := s.due(&b.chain, rec); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// due moves one record from a bucket to its lane.
-func (s *Set[T]) due(c *chain) error {
-	rec, err := s.store.peek(c)
-	if err != nil {
-		return err
-	}
+// joins tells that a bucket's record shares a parcel with the one before. Such a parcel is brought back whole: another
+// one could come between, and what is left would pass for a part of that.
+func joins(rec []byte) bool { return rec[2+int(rec[1])] != 0 }
+
+// due moves the first record of a bucket to its lane.
+func (s *Set[T]) due(c *chain, rec []byte) error {
 	end := 2 + int(rec[1])
 	l := s.lane(Key{Domain: string(rec[2:end]), Via: int(rec[0])})
-	err = l.again(rec[end:])
+	err := l.again(rec[end:])
 	s.update(l)
 	if err != nil {
 		return err
