@@ -79,10 +79,10 @@ func (e *env) whereabouts() (dir, name string) {
 	return dir, name
 }
 
-// running tells who carries the run on at the moment.
+// running tells who carries the run on at the moment. The lock is the campaign's, and who has it works on its latest run.
 func (p *past) running(ctx context.Context) (journal.Holder, bool, error) {
 	h, held, err := journal.Peek(p.dir, p.info.Campaign)
-	if err != nil || !held || h.Run != p.info.Key {
+	if err != nil || !held {
 		return h, false, stateFaultOrNil(err)
 	}
 	latest, err := p.book.Latest(ctx, p.info.Campaign)
