@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 
 	"github.com/mailblast/mailblast/cmd/screen"
-	"github.com/mailblast/mailblast/composer"
 )
 
 // checkup checks a campaign and prints what it finds as it goes.
@@ -123,49 +121,4 @@ func (k *checkup) verdict() error {
 		return &fault{code: k.code, summed: true}
 	}
 	return nil
-}
-
-// plural counts things: 1 row, 12 rows.
-func plural(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return screen.Comma(n) + " " + thing + "s"
-}
-
-func columnsText(cols []composer.Column) string {
-	names := make([]string, len(cols))
-	for i, c := range cols {
-		names[i] = c.Name
-	}
-	return "columns " + strings.Join(names, " ")
-}
-
-// below is a path as seen from a folder, if it lies below it.
-func below(dir, path string) string {
-	if r, err := filepath.Rel(dir, path); err == nil && !strings.HasPrefix(r, "..") {
-		return r
-	}
-	return path
-}
-
-// filesText lists the files that a letter is made of.
-func (k *checkup) filesText() string {
-	c := k.c
-	files := []string{filepath.Base(c.Path), c.Template}
-	if c.Text != "auto" && c.Text != "none" {
-		files = append(files, c.Text)
-	}
-	if c.Layout != "none" {
-		for _, ext := range []string{".html", ".txt"} {
-			name := filepath.Join("layouts", c.Layout+ext)
-			if _, err := k.folder.Stat(name); err == nil {
-				files = append(files, name)
-			}
-		}
-	}
-	for _, a := range c.Attachments {
-		files = append(files, a.Path)
-	}
-	return strings.Join(files, ", ")
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"strings"
 	"sync"
 	"time"
 
@@ -16,9 +15,6 @@ import (
 	"github.com/mailblast/mailblast/composer"
 	"github.com/mailblast/mailblast/delivery"
 )
-
-// fewShown is how many rows of a kind are named; --show skipped has all.
-const fewShown = 3
 
 // letters renders the letter of every row that would be sent, and counts the others.
 func (k *checkup) letters(ctx context.Context) error {
@@ -45,51 +41,6 @@ func (k *checkup) letters(ctx context.Context) error {
 		k.warn("%s → will be skipped   (mailblast check --show skipped)%s", skips, t.skipped)
 	}
 	return nil
-}
-
-// tally counts what becomes of the rows of a list.
-type tally struct {
-	rendered int
-	largest  int64
-	failed   examples // letters that cannot be rendered
-	skipped  examples
-	by       map[delivery.Class]int // skipped rows
-}
-
-// examples counts rows and names the first few.
-type examples struct {
-	n     int
-	first []string
-}
-
-func (x *examples) add(line string) {
-	if x.n++; len(x.first) < fewShown {
-		x.first = append(x.first, line)
-	}
-}
-
-func (x examples) String() string {
-	var b strings.Builder
-	for _, line := range x.first {
-		b.WriteString("\n    " + line)
-	}
-	if more := x.n - len(x.first); more > 0 {
-		fmt.Fprintf(&b, "\n    and %s more", screen.Comma(more))
-	}
-	return b.String()
-}
-
-func (t *tally) skips() string {
-	var parts []string
-	for _, c := range []struct {
-		class delivery.Class
-		name  string
-	}{{delivery.ClassInvalid, "invalid row"}, {delivery.ClassDuplicate, "duplicate"}, {delivery.ClassNull, "NULL"}} {
-		if n := t.by[c.class]; n > 0 {
-			parts = append(parts, plural(n, c.name))
-		}
-	}
-	return strings.Join(parts, ", ")
 }
 
 // task is a row whose letter is to be rendered.
@@ -129,34 +80,6 @@ func (k *checkup) renderAll(ctx context.Context) (*tally, error) {
 		})
 	}
 	return t, g.Wait()
-}
-
-func (t *tally) skip(s composer.Skipped) {
-	t.by[s.Class]++
-	t.skipped.add(skippedText(s))
-}
-
-func skippedText(s composer.Skipped) string {
-	return fmt.Sprintf("%s: %s: %s", rowName(s.Number, s.Line), s.To, s.Text)
-}
-
-// rendered is what became of one row's letter.
-type rendered struct {
-	size    int64
-	skipped *composer.Skipped // on_null: skip
-	fault   string
-}
-
-func (t *tally) add(o rendered) {
-	switch {
-	case o.skipped != nil:
-		t.skip(*o.skipped)
-	case o.fault != "":
-		t.failed.add(o.fault)
-	default:
-		t.rendered++
-		t.largest = max(t.largest, o.size)
-	}
 }
 
 // walk sends the rows to render in batches.
