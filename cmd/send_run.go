@@ -20,7 +20,7 @@ type ending struct {
 // send runs the pipeline until everybody has an outcome, or something ends it, and tells what came of it.
 func (p *pipeline) send(ctx context.Context, plan *screen.Plan, s *sendScreen) error {
 	if which := p.o.reopens(); which != delivery.NotTried {
-		if _, err := p.run.Reopen(ctx, which); err != nil {
+		if _, err := p.run.Reopen(ctx, which, p.composer.Chosen); err != nil {
 			return stateFault(err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/mailblast/mailblast/delivery"
@@ -48,6 +49,8 @@ type Skipped struct {
 // Dedupe finds repeated rows with bounded memory.
 type Dedupe interface {
 	Add(number int, mac [16]byte) error
+	// AddKnown is for a row that counts as earlier than all that Add takes, wherever in the list it is.
+	AddKnown(number int, mac [16]byte) error
 	// Repeats gives the rows whose mac an earlier row has, ascending, with the number of the first such row.
 	Repeats(ctx context.Context) iter.Seq2[Repeat, error]
 }
@@ -85,6 +88,7 @@ type Composer struct {
 	unique  int // column, toAddress or noColumn
 	keys    Dedupe
 	uniques Dedupe // nil when key and unique ask the same
+	chosen  map[delivery.ID]struct{}
 }
 
 const (
@@ -184,11 +188,11 @@ func (c *Composer) messages(r *candidate) []*delivery.Message {
 	content := &content{c: c, ref: r.ref, key: r.key}
 	var ms []*delivery.Message
 	for i, p := range r.past {
-		if p.Status.Final() || r.repeats(i) {
+		if p.Status.Final() {
 			continue
 		}
 		m := &delivery.Message{
-			ID:       delivery.ID{Run: c.o.RunID, Key: r.key, Copy: uint16(i)},
+			ID:       r.ids[i],
 			Content:  content,
 			Journal:  c.o.Ledger,
 			Via:      p.Via,
@@ -197,15 +201,15 @@ func (c *Composer) messages(r *candidate) []*delivery.Message {
 			First:    p.First,
 			Next:     p.Next,
 		}
-		direct(m, r.env)
+		direct(m, r.env, i)
 		ms = append(ms, m)
 	}
 	return ms
 }
 
 // direct fills in who the message goes from and to.
-func direct(m *delivery.Message, env Envelope) {
-	to := env.Recipients[m.ID.Copy]
+func direct(m *delivery.Message, env Envelope, recipient int) {
+	to := env.Recipients[recipient]
 	m.To, m.Domain, m.From = to.String(), to.Domain, env.From.String()
 }
 
@@ -219,15 +223,16 @@ func (c *Composer) Revive(m *delivery.Message, ref string) error {
 	if err != nil {
 		return fmt.Errorf("row store: %w", err)
 	}
-	env, err := c.o.Letter.Envelope(r)
-	if err != nil {
-		return fmt.Errorf("row %d: %w", r.Number, err)
+	row, s := c.read(r)
+	if s != nil {
+		return fmt.Errorf("row %d: %s", r.Number, s.Text)
 	}
-	if int(m.ID.Copy) >= len(env.Recipients) {
-		return fmt.Errorf("row %d has no recipient %d", r.Number, m.ID.Copy)
+	i := slices.Index(c.ids(&row), m.ID)
+	if i < 0 {
+		return fmt.Errorf("row %d has no such recipient", r.Number)
 	}
-	m.Content, m.Journal = &content{c: c, ref: at, key: m.ID.Key}, c.o.Ledger
-	direct(m, env)
+	m.Content, m.Journal = &content{c: c, ref: at, key: row.key}, c.o.Ledger
+	direct(m, row.env, i)
 	return nil
 }
 

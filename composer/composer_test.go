@@ -121,23 +121,34 @@ func (o *outlet) Submit(_ context.Context, ms ...*delivery.Message) error {
 }
 
 type dedupe struct {
-	first map[[16]byte]int
-	again []Repeat
+	first, known map[[16]byte]int
+	rows         []Repeat
+	macs         [][16]byte
 }
 
 func (d *dedupe) Add(n int, mac [16]byte) error {
-	if f, ok := d.first[mac]; ok {
-		d.again = append(d.again, Repeat{n, f})
-	} else {
+	d.rows, d.macs = append(d.rows, Repeat{Number: n}), append(d.macs, mac)
+	if _, ok := d.first[mac]; !ok {
 		d.first[mac] = n
 	}
 	return nil
 }
 
+func (d *dedupe) AddKnown(n int, mac [16]byte) error {
+	if _, ok := d.known[mac]; !ok {
+		d.known[mac] = n
+	}
+	return d.Add(n, mac)
+}
+
 func (d *dedupe) Repeats(context.Context) iter.Seq2[Repeat, error] {
 	return func(yield func(Repeat, error) bool) {
-		for _, r := range d.again {
-			if !yield(r, nil) {
+		for i, r := range d.rows {
+			r.First = d.first[d.macs[i]]
+			if known, ok := d.known[d.macs[i]]; ok {
+				r.First = known
+			}
+			if r.First != r.Number && !yield(r, nil) {
 				return
 			}
 		}
@@ -147,7 +158,7 @@ func (d *dedupe) Repeats(context.Context) iter.Seq2[Repeat, error] {
 func options(l list, led *ledger, out *outlet) Options {
 	return Options{
 		Rows: l, Letter: plain{}, Ledger: led, Outlet: out,
-		Dedupe: func() (Dedupe, error) { return &dedupe{first: map[[16]byte]int{}}, nil },
+		Dedupe: func() (Dedupe, error) { return &dedupe{first: map[[16]byte]int{}, known: map[[16]byte]int{}}, nil },
 		Secret: []byte("0123456789abcdef"), Campaign: "spring", Run: "once", RunID: 7,
 	}
 }

@@ -82,6 +82,9 @@ func (m macs) of(purpose, value string) [16]byte {
 	return [16]byte(s[:16])
 }
 
+// copy gives the key of a delivery to one of the row's cc or bcc.
+func (m macs) copy(row [16]byte, to string) [16]byte { return m.of("copy", string(row[:])+to) }
+
 // lower is base32 (RFC 4648 §6) in lower case: it survives servers that fold case.
 var lower = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 

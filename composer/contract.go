@@ -51,7 +51,7 @@ type Letter interface {
 // Envelope is who a letter goes from and to.
 type Envelope struct {
 	From       address.Address   // reverse-path
-	Recipients []address.Address // to, then every cc, then every bcc; the index is the Copy of a delivery's ID
+	Recipients []address.Address // to, then every cc, then every bcc
 }
 
 // Stamp is what a letter carries of its own beside the row. All of it comes from one HMAC over (secret, campaign, run,

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/address"
 )
 
 // candidate is a row that passed the gate, with what is known of each of its deliveries.
@@ -15,21 +17,36 @@ type candidate struct {
 	ref    int64
 	env    Envelope
 	key    [16]byte
-	past   []Past // one a recipient
-	out    bool   // not among those asked for
+	unique [16]byte      // set by dedupe alone
+	ids    []delivery.ID // one a recipient
+	past   []Past        // likewise
+	out    bool          // not among those asked for
 }
 
 // wanted tells whether the row is among those asked for.
 func (r *candidate) wanted() bool { return !r.out }
 
-// repeats tells that an earlier recipient of the row has the same address: nobody gets two copies of one letter.
-func (r *candidate) repeats(i int) bool {
-	for _, a := range r.env.Recipients[:i] {
-		if a.Key() == r.env.Recipients[i].Key() {
-			return true
+// distinct leaves out recipients whose address an earlier one has: nobody gets two copies of one letter.
+func distinct(as []address.Address) []address.Address {
+	kept := as[:0:0]
+	for _, a := range as {
+		if !slices.ContainsFunc(kept, func(b address.Address) bool { return a.Key() == b.Key() }) {
+			kept = append(kept, a)
 		}
 	}
-	return false
+	return kept
+}
+
+// ids names the row's deliveries. One to cc or bcc goes by its address, not by its place: these come and go between runs.
+func (c *Composer) ids(r *candidate) []delivery.ID {
+	ids := make([]delivery.ID, len(r.env.Recipients))
+	for i, a := range r.env.Recipients {
+		ids[i] = delivery.ID{Run: c.o.RunID, Key: r.key}
+		if i > 0 {
+			ids[i].Key, ids[i].Copy = c.mac.copy(r.key, a.Key()), 1
+		}
+	}
+	return ids
 }
 
 const batchSize = 256
@@ -85,6 +102,7 @@ func (c *Composer) read(r *Row) (candidate, *Skipped) {
 		}
 		return candidate{}, c.skipped(r, class, err.Error())
 	}
+	env.Recipients = distinct(env.Recipients)
 	key, ok := text(r, c.key, env)
 	if !ok {
 		return candidate{}, c.skipped(r, delivery.ClassInvalid, fmt.Sprintf("its key %s is NULL or empty", c.o.Key))
@@ -113,10 +131,9 @@ func (c *Composer) skipped(r *Row, class delivery.Class, why string) *Skipped {
 // recall asks the ledger what became of each delivery of the batch.
 func (c *Composer) recall(ctx context.Context, batch []candidate) error {
 	ids := make([]delivery.ID, 0, len(batch))
-	for _, m := range batch {
-		for i := range m.env.Recipients {
-			ids = append(ids, delivery.ID{Run: c.o.RunID, Key: m.key, Copy: uint16(i)})
-		}
+	for i := range batch {
+		batch[i].ids = c.ids(&batch[i])
+		ids = append(ids, batch[i].ids...)
 	}
 	if len(ids) == 0 {
 		return nil

@@ -24,26 +24,29 @@ type Plan struct {
 
 // Plan reads the whole list once to find repeated rows, and again to count what is to be done.
 func (c *Composer) Plan(ctx context.Context) (Plan, error) {
-	if err := c.dedupe(ctx); err != nil {
+	if err := c.dedupe(ctx, c.known); err != nil {
 		return Plan{}, err
 	}
 	p := Plan{Rows: c.o.Rows.Len(), Skipped: map[delivery.Class]int{}, Past: map[delivery.Status]int{}, First: -1}
 	skip := func(s Skipped) error { p.Skipped[s.Class]++; return nil }
 	err := c.gate(ctx, skip, func(batch []candidate) error {
 		for i := range batch {
-			p.count(&batch[i], c.o)
+			if r := &batch[i]; p.count(r, c.o) {
+				c.choose(r)
+			}
 		}
 		return nil
 	})
 	return p, err
 }
 
-func (p *Plan) count(r *candidate, o Options) {
+// count tells whether something of the row is to be sent. What is tried again is open in those rows alone.
+func (p *Plan) count(r *candidate, o Options) bool {
 	open, waiting, worst := 0, false, delivery.NotTried
-	for i, past := range r.past {
+	out := !r.wanted() || o.Limit > 0 && p.ToSend >= o.Limit
+	for _, past := range r.past {
 		switch {
-		case r.repeats(i):
-		case past.Status.Final() && past.Status != o.Retry:
+		case past.Status.Final() && (out || past.Status != o.Retry):
 			worst = max(worst, past.Status)
 		default:
 			open++
@@ -54,7 +57,7 @@ func (p *Plan) count(r *candidate, o Options) {
 	case open == 0:
 		p.Ended++
 		p.Past[worst]++
-	case !r.wanted() || o.Limit > 0 && p.ToSend >= o.Limit:
+	case out:
 		p.LeftOut++
 		p.Left += open
 	default:
@@ -66,11 +69,34 @@ func (p *Plan) count(r *candidate, o Options) {
 		if waiting {
 			p.Waiting++
 		}
+		return true
+	}
+	return false
+}
+
+// choose notes what of the row is tried again.
+func (c *Composer) choose(r *candidate) {
+	for i, past := range r.past {
+		if c.o.Retry == delivery.NotTried || past.Status != c.o.Retry {
+			continue
+		}
+		if c.chosen == nil {
+			c.chosen = map[delivery.ID]struct{}{}
+		}
+		c.chosen[r.ids[i]] = struct{}{}
 	}
 }
 
-// dedupe finds the rows that repeat an earlier one, by key and by the unique column.
-func (c *Composer) dedupe(ctx context.Context) (err error) {
+// Chosen tells whether Plan counted on a delivery that ended as Options.Retry says to be tried again: its row is on the
+// list, among those asked for and within the limit.
+func (c *Composer) Chosen(id delivery.ID) bool {
+	_, ok := c.chosen[id]
+	return ok
+}
+
+// dedupe finds the rows that repeat an earlier one, by key and by the unique column. Of rows that share a unique value the
+// one that known tells of goes first, whatever the list's order is this time: its mail may have gone already.
+func (c *Composer) dedupe(ctx context.Context, known func(context.Context, []candidate) ([]bool, error)) (err error) {
 	if c.keys, err = c.o.Dedupe(); err != nil {
 		return err
 	}
@@ -79,6 +105,7 @@ func (c *Composer) dedupe(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	batch := make([]candidate, 0, batchSize)
 	err = c.o.Rows.Each(ctx, func(r *Row) error {
 		m, s := c.read(r)
 		if s != nil {
@@ -91,12 +118,58 @@ func (c *Composer) dedupe(ctx context.Context) (err error) {
 		if !ok {
 			return nil // NULLs are not equal
 		}
-		return c.uniques.Add(r.Number, c.mac.of("unique", value))
+		m.unique = c.mac.of("unique", value)
+		if batch = append(batch, m); len(batch) < batchSize {
+			return nil
+		}
+		err := c.addUniques(ctx, batch, known)
+		batch = batch[:0]
+		return err
 	})
+	if err == nil {
+		err = c.addUniques(ctx, batch, known)
+	}
 	if err != nil && !errors.Is(err, ctx.Err()) {
 		return fmt.Errorf("looking for repeated rows: %w", err)
 	}
 	return err
+}
+
+func (c *Composer) addUniques(ctx context.Context, batch []candidate, known func(context.Context, []candidate) ([]bool, error)) error {
+	old := make([]bool, len(batch))
+	if known != nil && len(batch) > 0 {
+		var err error
+		if old, err = known(ctx, batch); err != nil {
+			return err
+		}
+	}
+	for i, m := range batch {
+		add := c.uniques.Add
+		if old[i] {
+			add = c.uniques.AddKnown
+		}
+		if err := add(m.number, m.unique); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// known asks the ledger which rows an earlier process has begun with.
+func (c *Composer) known(ctx context.Context, batch []candidate) ([]bool, error) {
+	ids := make([]delivery.ID, len(batch))
+	for i := range batch {
+		ids[i] = delivery.ID{Run: c.o.RunID, Key: batch[i].key}
+	}
+	past, err := c.o.Ledger.Past(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	old := make([]bool, len(past))
+	for i := range past {
+		old[i] = past[i].Status != delivery.NotTried
+	}
+	return old, nil
 }
 
 // Deliveries calls f with every delivery of every row that is not skipped, in the list's order. Plan must have been called
@@ -112,11 +185,8 @@ func (c *Composer) Deliveries(ctx context.Context, f func(r *Row, id delivery.ID
 		if first, err := repeat(r.Number); err != nil || first > 0 {
 			return err
 		}
-		for i, to := range m.env.Recipients {
-			if m.repeats(i) {
-				continue
-			}
-			if err := f(r, delivery.ID{Run: c.o.RunID, Key: m.key, Copy: uint16(i)}, to.String()); err != nil {
+		for i, id := range c.ids(&m) {
+			if err := f(r, id, m.env.Recipients[i].String()); err != nil {
 				return err
 			}
 		}

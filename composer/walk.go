@@ -10,7 +10,7 @@ import (
 // Walk goes through the whole list as a run without a past would: it calls skip for every row that would not be sent and
 // take, with its stamp, for every other one, in the list's order. The row is valid during the call only. It asks no ledger.
 func (c *Composer) Walk(ctx context.Context, skip func(Skipped) error, take func(r *Row, s Stamp) error) error {
-	if err := c.dedupe(ctx); err != nil {
+	if err := c.dedupe(ctx, nil); err != nil {
 		return err
 	}
 	repeat, stop := c.repeats(ctx)

@@ -23,7 +23,7 @@ import (
 type ID struct {
 	Run  uint64   // the campaign's run, as the journal numbers it
 	Key  [16]byte // MAC of the row's key, never an ordinal: rows come and go between reruns
-	Copy uint16   // which recipient of the row: 0 is to, 1… are cc and bcc
+	Copy uint16   // 0 is to; 1 is a cc or bcc, and Key is then a MAC of its address as well
 }
 
 // Message is one recipient's copy of a letter, a small value. Clones differ in ID, To and Domain; they share Content.

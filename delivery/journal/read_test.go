@@ -169,7 +169,7 @@ func TestReopenUnknownKeepsItsDate(t *testing.T) {
 	m.First = time.UnixMicro(1764000000000000)
 	check(t, r.Intend([]*delivery.Message{m})(ctx))
 	r = begin(t, b, Spec{Campaign: "spring"})
-	n, err := r.Reopen(ctx, delivery.Unknown)
+	n, err := r.Reopen(ctx, delivery.Unknown, nil)
 	if check(t, err); n != 1 {
 		t.Errorf("%d reopened", n)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jmoiron/sqlx"
 
@@ -122,13 +123,20 @@ func (s *settling) until(place int64) error {
 	}
 }
 
-// Reopen starts the failed or the unknown deliveries of the run anew, and tells how many those are. What was unknown
-// keeps the date of its first try: a second copy of it is the same letter. Nothing may have been sent yet.
-func (r *Run) Reopen(ctx context.Context, which delivery.Status) (n int, err error) {
+// Reopen starts the failed or the unknown deliveries of the run anew that chosen tells, nil being all of them, and tells
+// how many those are. What was unknown keeps the date of its first try: a second copy of it is the same letter. Nothing may
+// have been sent yet.
+func (r *Run) Reopen(ctx context.Context, which delivery.Status, chosen func(delivery.ID) bool) (n int, err error) {
 	if r.states == nil {
 		return 0, nil
 	}
 	err = r.each(ctx, which, nil, func(os []delivery.Outcome) error {
+		if chosen != nil {
+			os = slices.DeleteFunc(os, func(o delivery.Outcome) bool { return !chosen(o.ID) })
+		}
+		if len(os) == 0 {
+			return nil
+		}
 		return r.book.update(ctx, func(tx *sqlx.Tx) error {
 			w, err := r.book.writer(ctx, tx)
 			if err != nil {

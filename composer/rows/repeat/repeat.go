@@ -2,7 +2,7 @@
 //
 //  1. Add puts each row's MAC into one of 256 parts, by its first octet;
 //  2. a part keeps some in memory and the rest in blocks of one file that nobody else can read;
-//  3. Repeats looks through one part at a time, and keeps what it found, ascending by number, in parts as well;
+//  3. Repeats looks through one part at a time, known rows first, and keeps what it found, ascending by number, in parts as well;
 //  4. the parts are merged into one ascending sequence.
 package repeat
 
@@ -22,6 +22,7 @@ type Finder struct {
 	rows  *parts
 	found *parts // nil until all rows are in
 	last  int
+	known bool // AddKnown was called
 }
 
 var _ composer.Dedupe = (*Finder)(nil)
@@ -35,7 +36,18 @@ const (
 func New(dir string) *Finder { return &Finder{rows: newParts(dir, rowSize)} }
 
 // Add takes the MAC of a row. Numbers must ascend. MACs must be evenly spread, as those of a keyed hash are.
-func (f *Finder) Add(number int, mac [16]byte) error {
+func (f *Finder) Add(number int, mac [16]byte) error { return f.add(number, mac, 0) }
+
+// AddKnown takes the MAC of a row that counts as earlier than all that Add takes.
+func (f *Finder) AddKnown(number int, mac [16]byte) error {
+	f.known = true
+	return f.add(number, mac, knownRow)
+}
+
+// knownRow marks a number as AddKnown's.
+const knownRow = 1 << 63
+
+func (f *Finder) add(number int, mac [16]byte, mark uint64) error {
 	if f.found != nil {
 		return errors.New("a row was added after the repeats were asked for")
 	}
@@ -45,7 +57,7 @@ func (f *Finder) Add(number int, mac [16]byte) error {
 	f.last = number
 	var rec [rowSize]byte
 	copy(rec[:], mac[:])
-	binary.BigEndian.PutUint64(rec[16:], uint64(number))
+	binary.BigEndian.PutUint64(rec[16:], uint64(number)|mark)
 	return f.rows.add(mac[0], rec[:])
 }
 
@@ -81,13 +93,35 @@ func (f *Finder) find(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return errors.Join(err, found.close())
 		}
-		if err := findIn(f.rows, found, byte(i), first); err != nil {
+		err := error(nil)
+		if f.known {
+			err = findKnown(f.rows, byte(i), first)
+		}
+		if err == nil {
+			err = findIn(f.rows, found, byte(i), first)
+		}
+		if err != nil {
 			return errors.Join(err, found.close())
 		}
 		clear(first)
 	}
 	f.found = found
 	return f.rows.close() // they are not needed again
+}
+
+// findKnown takes the known rows of a part as the first of their kind.
+func findKnown(rows *parts, part byte, first map[[16]byte]uint64) error {
+	r := rows.reader(part)
+	for {
+		rec, err := r.next()
+		if rec == nil || err != nil {
+			return err
+		}
+		mac, number := [16]byte(rec), binary.BigEndian.Uint64(rec[16:])
+		if _, again := first[mac]; !again && number&knownRow != 0 {
+			first[mac] = number &^ knownRow
+		}
+	}
 }
 
 func findIn(rows, found *parts, part byte, first map[[16]byte]uint64) error {
@@ -97,10 +131,13 @@ func findIn(rows, found *parts, part byte, first map[[16]byte]uint64) error {
 		if rec == nil || err != nil {
 			return err
 		}
-		mac, number := [16]byte(rec), binary.BigEndian.Uint64(rec[16:])
+		mac, number := [16]byte(rec), binary.BigEndian.Uint64(rec[16:])&^knownRow
 		earlier, again := first[mac]
 		if !again {
 			first[mac] = number
+			continue
+		}
+		if earlier == number {
 			continue
 		}
 		var out [foundSize]byte

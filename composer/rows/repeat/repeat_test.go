@@ -102,6 +102,25 @@ func TestThroughFile(t *testing.T) {
 	}
 }
 
+// A known row is the first of its kind wherever it is, and the others follow in the list's order.
+func TestKnownGoFirst(t *testing.T) {
+	f := New(t.TempDir())
+	defer f.Close()
+	for n, who := range []uint64{1, 2, 1, 2, 3, 1, 3} {
+		add := f.Add
+		if n+1 == 3 || n+1 == 6 || n+1 == 2 {
+			add = f.AddKnown
+		}
+		if err := add(n+1, mac(who)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []composer.Repeat{{Number: 1, First: 3}, {Number: 4, First: 2}, {Number: 6, First: 3}, {Number: 7, First: 5}}
+	if got := collect(t, f); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 func TestMisuse(t *testing.T) {
 	f := New(t.TempDir())
 	defer f.Close()
