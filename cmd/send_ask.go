@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -17,6 +18,11 @@ import (
 func (p *pipeline) confirm(ctx context.Context, plan *screen.Plan, s *sendScreen) error {
 	if s.events != nil {
 		if err := s.events.Emit("plan", plan); err != nil {
+			return failf(exitIO, "%w", err)
+		}
+	}
+	if p.rehearsal() && s.events == nil && !p.quiet && p.o.test == "" {
+		if _, err := io.WriteString(p.out, plan.Headline()); err != nil {
 			return failf(exitIO, "%w", err)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/mailblast/mailblast/composer"
@@ -100,7 +99,7 @@ func (p *pipeline) tell(ctx context.Context, end ending, s *sendScreen) error {
 		return stateFault(err)
 	}
 	if p.o.report != "" {
-		if err := writeReport(ctx, p.o.report, src, r); err != nil {
+		if err := p.reportTo(ctx, src, r); err != nil {
 			return failf(exitIO, "--report: %w", err)
 		}
 	}
@@ -113,12 +112,12 @@ func (p *pipeline) tell(ctx context.Context, end ending, s *sendScreen) error {
 	case p.o.test != "":
 		return p.tellTest(r)
 	case p.outTTY || p.verbose || p.rehearsal():
-		if err := r.Text(p.out, report.TextOptions{Width: p.width(), Color: p.color(p.outTTY), Send: p.command()}); err != nil {
+		if err := r.Text(p.out, p.layout()); err != nil {
 			return ioFault(err)
 		}
 		return p.keepCaptured(ctx)
 	case p.planned.ToSend > 0:
-		_, err := fmt.Fprintln(p.out, r.Receipt())
+		_, err := fmt.Fprintln(p.out, r.Receipt(p.layout()))
 		return ioFault(err)
 	}
 	return nil
@@ -137,37 +136,30 @@ func ioFault(err error) error {
 	return failf(exitIO, "%w", err)
 }
 
-// command is what goes on with this run, as it would be typed.
-func (p *pipeline) command() string {
-	words := []string{"mailblast send"}
-	if p.c.Path != defaultFile {
-		words = append(words, p.c.Path)
-	}
-	return strings.Join(words, " ")
-}
-
 func (p *pipeline) tellTest(r *report.Report) error {
 	if r.Sent == 1 {
 		_, err := fmt.Fprintf(p.err, "test letter sent to %s\n", p.o.test)
 		return ioFault(err)
 	}
-	return ioFault(r.Text(p.err, report.TextOptions{Width: p.width(), Send: p.command()}))
+	return ioFault(r.Text(p.err, p.layout()))
 }
 
-// writeReport writes it in the form its name asks for, for nobody else to read.
-func writeReport(ctx context.Context, path string, src report.Source, r *report.Report) (err error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+// reportTo writes the report in the form its file's name asks for.
+func (p *pipeline) reportTo(ctx context.Context, src report.Source, r *report.Report) (err error) {
+	f, err := private(p.o.report)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	switch filepath.Ext(path) {
+	switch filepath.Ext(p.o.report) {
 	case ".json":
 		return r.JSON(f)
 	case ".csv":
 		return report.CSV(ctx, f, src, "")
 	}
-	return r.Text(f, report.TextOptions{})
+	o := p.layout()
+	o.Width, o.Color = 0, false
+	return r.Text(f, o)
 }
 
 // keepCaptured leaves the letters of a rehearsal as files: where --dry-run says, or where there is no terminal to show

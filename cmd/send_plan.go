@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/mail"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/mailblast/mailblast/cmd/screen"
@@ -25,7 +26,7 @@ func (p *pipeline) plan(ctx context.Context) (*screen.Plan, error) {
 	}
 	info := p.run.Info()
 	v := &screen.Plan{
-		Run: info.Name(), From: p.c.From, Via: p.via(), Limits: p.limits(), Rows: pl.Rows,
+		Run: info.Name(), From: p.c.From, Via: p.via(), List: p.listName(), Rehearsal: p.rehearsal(), Limits: p.limits(), Rows: pl.Rows,
 		Already: pl.Past[delivery.Sent], Suppressed: pl.Past[delivery.Suppressed],
 		Duplicate: pl.Skipped[delivery.ClassDuplicate], Invalid: pl.Skipped[delivery.ClassInvalid], Null: pl.Skipped[delivery.ClassNull],
 		Beyond: pl.LeftOut, ToSend: pl.ToSend, Deliveries: pl.Deliveries, InDoubt: p.inDoubt(pl.Deliveries),
@@ -106,11 +107,23 @@ func (h *head) Write(b []byte) (int, error) {
 	return h.Buffer.Write(b)
 }
 
+// listName names where the recipients come from; of a database only what is no secret.
+func (p *pipeline) listName() string {
+	r := p.c.Recipients
+	if r.File != "" {
+		return below(p.c.Dir, r.File)
+	}
+	if file, ok := strings.CutPrefix(r.DSN.Reveal(), "sqlite:"); ok {
+		return below(p.c.Dir, strings.TrimPrefix(file, "//"))
+	}
+	return "the database"
+}
+
 // via names the way out.
 func (p *pipeline) via() string {
 	switch {
 	case p.capture != nil:
-		return "the built-in capture server (no mail leaves this machine)"
+		return "built-in capture server (no mail leaves this machine)"
 	case p.target != nil:
 		return net.JoinHostPort(p.target.Host, strconv.Itoa(p.target.Port))
 	case p.c.Delivery == "direct":

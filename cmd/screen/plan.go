@@ -11,7 +11,9 @@ import (
 type Plan struct {
 	Run          string        `json:"run"`
 	From         string        `json:"from"`
-	Via          string        `json:"via"`              // relay as host:port, or "the recipients' mail exchangers"
+	Via          string        `json:"via"`  // relay as host:port, or "the recipients' mail exchangers"
+	List         string        `json:"list"` // file or database of the recipients
+	Rehearsal    bool          `json:"rehearsal,omitempty"`
 	Limits       []string      `json:"limits,omitempty"` // such as "20/s", "4 connections"
 	Rows         int           `json:"rows"`
 	Already      int           `json:"already_sent"`
@@ -32,28 +34,54 @@ type Plan struct {
 	Notes        []string      `json:"notes,omitempty"`     // what else to know before saying yes
 }
 
-// Write shows the plan.
+// Headline is a rehearsal in one line.
+func (p *Plan) Headline() string {
+	return fmt.Sprintf("%s: %s %s in %s → %s\n", Printable(p.Run), Comma(p.ToSend), plural(p.ToSend, "person", "people"),
+		Printable(p.List), Printable(p.Via))
+}
+
+// Write shows the plan; of a rehearsal, what its headline leaves open.
 func (p *Plan) Write(w io.Writer) error {
+	if p.Rehearsal {
+		return p.writeRehearsal(w)
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  from %s via %s", Printable(p.Run), Printable(p.From), Printable(p.Via))
 	if len(p.Limits) > 0 {
 		fmt.Fprintf(&b, " (%s)", Printable(strings.Join(p.Limits, ", ")))
 	}
-	b.WriteString("\n  " + p.sum() + "\n")
-	if p.FirstTo != "" {
-		fmt.Fprintf(&b, "  first: %s \"%s\"", Printable(p.FirstTo), Printable(p.FirstSubject))
-		if p.LastTest != "" {
-			fmt.Fprintf(&b, "     last test: %s", Printable(p.LastTest))
-		}
-		b.WriteByte('\n')
-	}
+	b.WriteString("\n  " + p.sum() + "\n" + p.first())
 	if p.InDoubt > 0 && p.ToSend > 0 {
 		fmt.Fprintf(&b, "  at most %s on the wire at once: a crash leaves no more than these in doubt\n", Comma(p.InDoubt))
 	}
 	for _, n := range p.Notes {
 		fmt.Fprintf(&b, "  %s\n", Printable(n))
 	}
-	if _, err := io.WriteString(w, b.String()); err != nil {
+	return write(w, b.String())
+}
+
+// writeRehearsal shows the rows only where some of them get no letter.
+func (p *Plan) writeRehearsal(w io.Writer) error {
+	if p.ToSend == p.Rows && p.Deliveries == p.ToSend {
+		return write(w, p.first())
+	}
+	return write(w, "  "+p.sum()+"\n"+p.first())
+}
+
+// first is the line of the first letter.
+func (p *Plan) first() string {
+	if p.FirstTo == "" {
+		return ""
+	}
+	line := fmt.Sprintf("  first: %s \"%s\"", Printable(p.FirstTo), Printable(p.FirstSubject))
+	if p.LastTest != "" {
+		line += "     last test: " + Printable(p.LastTest)
+	}
+	return line + "\n"
+}
+
+func write(w io.Writer, text string) error {
+	if _, err := io.WriteString(w, text); err != nil {
 		return fmt.Errorf("plan: %w", err)
 	}
 	return nil

@@ -99,7 +99,7 @@ func TestGolden(t *testing.T) {
 			return r.Text(b, TextOptions{Width: 60, Color: true, Send: "mailblast send w.yaml"})
 		})
 		golden(t, name+".json", func(b *bytes.Buffer) error { return r.JSON(b) })
-		golden(t, name+".receipt", func(b *bytes.Buffer) error { fmt.Fprintln(b, r.Receipt()); return nil })
+		golden(t, name+".receipt", func(b *bytes.Buffer) error { fmt.Fprintln(b, r.Receipt(TextOptions{})); return nil })
 	}
 	for _, only := range []string{"failed", "unknown", "suppressed", "skipped"} {
 		golden(t, "finished-"+only+".csv", func(b *bytes.Buffer) error { return CSV(ctx, b, spring(), only) })

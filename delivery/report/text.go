@@ -3,8 +3,6 @@ package report
 import (
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,24 +10,31 @@ import (
 	"unicode/utf8"
 )
 
+const reportCommand = "mailblast report"
+
 // TextOptions say how a report is laid out for a person.
 type TextOptions struct {
-	Width  int    // cells of a line; 0 is 80
-	Color  bool   // ANSI colours for what is wrong
-	People int    // failed and unknown people to list by name; 0 is 20
-	Send   string // the command that goes on with the run; empty is "mailblast send"
+	Width    int    // cells of a line; 0 is 100
+	Color    bool   // ANSI colours for what is wrong
+	People   int    // failed and unknown people to list by name; 0 is 20
+	Send     string // the command that goes on with the run; empty is "mailblast send"
+	Report   string // the command that tells of a run later on, without the run's name; empty is "mailblast report"
+	Rehearse string // what to do after a run that nobody remembers, in place of these commands; empty: it is remembered
 }
 
 // Text writes the summary of a run and those who did not get their mail; its last line is the next command.
 func (r *Report) Text(w io.Writer, o TextOptions) error {
 	if o.Width <= 0 {
-		o.Width = 80
+		o.Width = 100
 	}
 	if o.People <= 0 {
 		o.People = 20
 	}
 	if o.Send == "" {
 		o.Send = "mailblast send"
+	}
+	if o.Report == "" {
+		o.Report = reportCommand
 	}
 	lines := []string{r.heading()}
 	lines = append(lines, r.table(o)...)
@@ -42,7 +47,7 @@ func (r *Report) Text(w io.Writer, o TextOptions) error {
 		}
 	}
 	lines = append(lines, r.bounces(o)...)
-	lines = append(lines, r.next(o))
+	lines = append(lines, r.next(o)...)
 	_, err := io.WriteString(w, strings.Join(lines, "\n")+"\n")
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
@@ -57,112 +62,6 @@ func (r *Report) heading() string {
 	return fmt.Sprintf("%s finished in %s", safe(r.Run), span(r.Seconds))
 }
 
-// table sets the counts and the domains side by side, or one below the other on narrow screens.
-func (r *Report) table(o TextOptions) []string {
-	left, right := r.counts(o), r.domainLines()
-	gap := 40
-	for _, line := range left {
-		gap = max(gap, cells(line)+3)
-	}
-	if len(right) == 0 {
-		return left
-	}
-	if o.Width < gap+cells(right[0]) {
-		return append(left, right...)
-	}
-	var out []string
-	for i := range max(len(left), len(right)) {
-		line := ""
-		if i < len(left) {
-			line = left[i]
-		}
-		if i < len(right) {
-			line += strings.Repeat(" ", gap-cells(line)) + strings.TrimLeft(right[i], " ")
-		}
-		out = append(out, line)
-	}
-	return out
-}
-
-func (r *Report) counts(o TextOptions) []string {
-	line := func(name string, n int, note string) string {
-		s := fmt.Sprintf("  %-10s %9s", name, number(n))
-		if o.Color && n > 0 && (name == "failed" || name == "unknown") {
-			s = "\x1b[31m" + s + "\x1b[0m"
-		}
-		if note != "" {
-			s += "   " + note
-		}
-		return s
-	}
-	share := ""
-	if r.Total > 0 {
-		share = fmt.Sprintf("%s of %s", percent(r.Sent, r.Total), number(r.Total))
-	}
-	var by []string
-	for _, class := range slices.Sorted(maps.Keys(r.SkippedBy)) {
-		by = append(by, number(r.SkippedBy[class])+" "+class)
-	}
-	lines := []string{line("sent", r.Sent, share), line("failed", r.Failed, ""), line("unknown", r.Unknown, ""),
-		line("suppressed", r.Suppressed, ""), line("skipped", r.Skipped, strings.Join(by, ", "))}
-	if r.Pending > 0 || r.Finished == nil {
-		note := ""
-		if r.Deferred > 0 {
-			note = number(r.Deferred) + " deferred"
-		}
-		lines = append(lines, line("pending", r.Pending, note))
-	}
-	return lines
-}
-
-const shownDomains = 4 // beside the five counts
-
-func (r *Report) domainLines() []string {
-	if len(r.Domains) == 0 {
-		return nil
-	}
-	row := func(name, sent, failed, deferred, p95 string) string {
-		return "  " + pad(name, 14) + fmt.Sprintf(" %8s %7s %12s %7s", sent, failed, deferred, p95)
-	}
-	lines := []string{row("by domain", "sent", "failed", "deferred→ok", "p95")}
-	add := func(name string, d Domain) {
-		lines = append(lines, row(name, number(d.Sent), number(d.Failed), number(d.DeferredOK), p95(d)))
-	}
-	shown := r.Domains[:min(shownDomains, len(r.Domains))]
-	for _, d := range shown {
-		add(safe(d.Name), d)
-	}
-	if rest, n := r.rest(len(shown)); n > 0 {
-		add(fmt.Sprintf("(%s more)", number(n)), rest)
-	}
-	return lines
-}
-
-// rest adds up the domains after the first n. Its p95 is the slowest of theirs, since quantiles do not add up.
-func (r *Report) rest(n int) (sum Domain, count int) {
-	others := slices.Clone(r.Domains[n:])
-	count = len(others)
-	if r.MoreDomains != nil {
-		others = append(others, *r.MoreDomains)
-		count += max(1, r.MoreDomains.Domains)
-	}
-	for _, d := range others {
-		sum.Sent, sum.Failed, sum.DeferredOK = sum.Sent+d.Sent, sum.Failed+d.Failed, sum.DeferredOK+d.DeferredOK
-		sum.P95 = max(sum.P95, d.P95)
-	}
-	return sum, count
-}
-
-func p95(d Domain) string {
-	if d.Sent == 0 {
-		return "–"
-	}
-	if d.P95 < 0.1 {
-		return fmt.Sprintf("%.0fms", d.P95*1000)
-	}
-	return fmt.Sprintf("%.1fs", d.P95)
-}
-
 func (r *Report) why(status string) string {
 	var parts []string
 	for i := range r.Reasons {
@@ -173,7 +72,7 @@ func (r *Report) why(status string) string {
 	return strings.Join(parts, " · ")
 }
 
-// bounces lists people under their reason.
+// bounces lists people under their reason. A single reason stands on the line above already.
 func (r *Report) bounces(o TextOptions) []string {
 	var lines []string
 	left := o.People
@@ -182,7 +81,9 @@ func (r *Report) bounces(o TextOptions) []string {
 		if left <= 0 {
 			break
 		}
-		lines = append(lines, fmt.Sprintf("  %s: %s (%s)", reason.Status, reason.title(), number(reason.Count)))
+		if len(r.Reasons) > 1 {
+			lines = append(lines, fmt.Sprintf("  %s: %s (%s)", reason.Status, reason.title(), number(reason.Count)))
+		}
 		for _, p := range reason.People[:min(left, len(reason.People))] {
 			left--
 			line := "    " + safe(p.To)
@@ -192,31 +93,47 @@ func (r *Report) bounces(o TextOptions) []string {
 			lines = append(lines, line)
 		}
 	}
-	if more := r.Failed + r.Unknown - (o.People - left); more > 0 {
+	more := r.Failed + r.Unknown - (o.People - left)
+	if more <= 0 {
+		return lines
+	}
+	line := fmt.Sprintf("  and %s more", number(more))
+	if o.Rehearse == "" {
 		only := "failed"
 		if r.Failed == 0 {
 			only = "unknown"
 		}
-		lines = append(lines, fmt.Sprintf("  and %s more: mailblast report %s --only %s", number(more), safe(r.Run), only))
+		line += fmt.Sprintf(": %s %s --only %s -o csv", o.Report, safe(r.Run), only)
 	}
-	return lines
+	return append(lines, line)
 }
 
-// next is what to do now.
-func (r *Report) next(o TextOptions) string {
+// next is what to do now, on one line where there is room.
+func (r *Report) next(o TextOptions) []string {
+	tell := o.Report + " " + safe(r.Run)
+	line := ""
 	switch {
+	case o.Rehearse != "":
+		line = o.Rehearse
 	case r.Pending > 0:
-		return "  Go on: " + o.Send
+		line = "Go on: " + o.Send
 	case r.Failed > 0:
-		return "  Fix and retry: mailblast report " + safe(r.Run) + " --only failed -o csv --out failed.csv   ·   " + o.Send + " --retry failed"
+		line = "Fix and retry: " + tell + " --only failed -o csv --out failed.csv" + between + o.Send + " --retry failed"
 	case r.Unknown > 0:
-		return "  May or may not have arrived: mailblast report " + safe(r.Run) + " --only unknown   ·   " + o.Send + " --retry unknown"
+		line = "May or may not have arrived: " + tell + " --only unknown -o csv" + between + o.Send + " --retry unknown"
+	default:
+		line = "Read this again: " + tell
 	}
-	return "  All of it again: mailblast report " + safe(r.Run)
+	return wrap("  "+line, between, o.Width)
 }
 
-// Receipt is the run in one line, for cron.
-func (r *Report) Receipt() string {
+const between = "   ·   " // two commands
+
+// Receipt is the run in one line, for cron. It ends with the command that tells more, which is Report of the options.
+func (r *Report) Receipt(o TextOptions) string {
+	if o.Report == "" {
+		o.Report = reportCommand
+	}
 	var rest []string
 	for _, c := range []struct {
 		name string
@@ -230,7 +147,7 @@ func (r *Report) Receipt() string {
 	if len(rest) > 0 {
 		s += " (" + strings.Join(rest, ", ") + ")"
 	}
-	return s + "; report: mailblast report " + safe(r.Run)
+	return s + "; report: " + o.Report + " " + safe(r.Run)
 }
 
 // span is a duration as "41m 08s", and short only its largest unit.

@@ -1,0 +1,75 @@
+package cmd
+
+import (
+	"path/filepath"
+	"strings"
+
+	"github.com/mailblast/mailblast/cmd/campaign"
+	"github.com/mailblast/mailblast/delivery/report"
+)
+
+// typed gives a command line of ours as it would be typed where this process was started, with its directory and state.
+func (e *env) typed(words ...string) string {
+	line := []string{"mailblast"}
+	if e.dir != "" {
+		line = append(line, "-C", e.dir)
+	}
+	if e.stateIn != "" && !e.set("MAILBLAST_STATE") {
+		line = append(line, "--state", e.stateIn)
+	}
+	line = append(line, words...)
+	for i, w := range line {
+		line[i] = shellWord(w)
+	}
+	return strings.Join(line, " ")
+}
+
+// shellWord quotes a word that a shell would take apart.
+func shellWord(w string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:=@%+,", r) || r > 127
+	}
+	if w != "" && strings.TrimFunc(w, plain) == "" {
+		return w
+	}
+	return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+}
+
+// command is what goes on with this run.
+func (p *pipeline) command() string {
+	if p.c.Path == defaultFile {
+		return p.typed("send")
+	}
+	return p.typed("send", p.c.Path)
+}
+
+// lookBack is what tells of a run later on. It has to find the state from here.
+func (p *pipeline) lookBack() string {
+	here := absolute(".")
+	if p.stateIn != "" || campaign.StateDir(here) == p.c.State {
+		return p.typed("report")
+	}
+	state := p.c.State
+	if rel, err := filepath.Rel(here, state); err == nil && filepath.IsLocal(rel) {
+		state = rel
+	}
+	return p.typed("report", "--state", state)
+}
+
+// afterRehearsal is what to do after a run of which nothing is remembered.
+func (p *pipeline) afterRehearsal() string {
+	switch {
+	case !p.rehearsal():
+		return ""
+	case p.o.test != "":
+		return "A test letter: nothing is remembered of it."
+	case p.c.SMTP.Capture && p.c.Delivery == "relay":
+		return "A rehearsal: nothing is remembered. To send for real, put your mail server at smtp: in " + p.c.Path
+	}
+	return "A rehearsal: nothing is remembered. To send for real: " + p.command()
+}
+
+// layout is the form of a report on standard output.
+func (p *pipeline) layout() report.TextOptions {
+	return report.TextOptions{Width: p.outWidth(), Color: p.color(p.outTTY), Send: p.command(), Report: p.lookBack(), Rehearse: p.afterRehearsal()}
+}
