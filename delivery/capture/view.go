@@ -111,15 +111,15 @@ func (v *view) add(id string, e *message.Entity) {
 	switch {
 	case isBody && p.ContentType == "text/html":
 		v.hasHTML = true
-		v.note1(readText(&v.html, e.Body))
+		v.noteAt(id, readText(&v.html, e.Body))
 		return
 	case isBody && p.ContentType == "text/plain":
 		v.hasText = true
-		v.note1(readText(&v.text, e.Body))
+		v.noteAt(id, readText(&v.text, e.Body))
 		return
 	}
 	n, err := io.Copy(io.Discard, e.Body)
-	v.note1(err)
+	v.noteAt(id, err)
 	p.Size = n
 	if disposition == "inline" || disposition == "" && p.ContentID != "" {
 		v.inline = append(v.inline, p)
@@ -128,9 +128,9 @@ func (v *view) add(id string, e *message.Entity) {
 	v.attachments = append(v.attachments, p)
 }
 
-func (v *view) note1(err error) {
+func (v *view) noteAt(id string, err error) {
 	if err != nil {
-		v.note(err)
+		v.note(fmt.Errorf("part %s: %w", id, err))
 	}
 }
 
