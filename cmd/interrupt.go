@@ -11,7 +11,15 @@ import (
 // interrupted is the cause of a context that a signal ended.
 type interrupted struct{ sig os.Signal }
 
-func (i *interrupted) Error() string { return "interrupted by " + i.sig.String() }
+func (i *interrupted) Error() string {
+	switch i.sig {
+	case syscall.SIGHUP:
+		return "the terminal hung up"
+	case syscall.SIGTERM:
+		return "terminated"
+	}
+	return "interrupted"
+}
 
 // code is 128 and the signal's number, as shells have it.
 func (i *interrupted) code() int {

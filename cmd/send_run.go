@@ -65,7 +65,7 @@ func (p *pipeline) deliver(ctx context.Context, cut context.CancelCauseFunc, s *
 	g.Go(func() {
 		p.watch(watching, func(i *interrupted) {
 			signalled <- i
-			s.log.Warn("finishing what is on the wire; once more quits at once", "signal", i.sig)
+			s.log.Warn(i.Error() + ": finishing what is on the wire; once more quits at once")
 			p.dispatcher.Drain()
 		}, cut)
 	})

@@ -107,31 +107,24 @@ func (s *Screen) bar(snap Snapshot, room int) string {
 	if width < 5 {
 		return fit(fmt.Sprintf("%s%4d%%%s", head, snap.percent(), tail), room)
 	}
-	line := render(head, width, snap.done(), snap.Total)
-	line += strings.Repeat(" ", max(0, room-cells(tail)-cells(line)))
-	if s.o.Color {
-		line = strings.Replace(line, "█", green+"█", 1)
-		return line + plain + tail
-	}
-	return line + tail
+	bar := render(width, snap.done(), snap.Total)
+	gap := strings.Repeat(" ", max(0, width-cells(bar)))
+	return head + " " + s.colored(green, bar != "", bar) + gap + fmt.Sprintf("%4d%%", snap.percent()) + tail
 }
 
 // render draws the bar itself. Each frame is a new one: it is told what to show and keeps no clock of its own.
-func render(head string, width, done, total int) string {
+func render(width, done, total int) string {
 	var b strings.Builder
 	bar := progressbar.NewOptions64(int64(total),
 		progressbar.OptionSetWriter(&b),
-		progressbar.OptionSetDescription(head),
 		progressbar.OptionSetWidth(width),
 		progressbar.OptionSetElapsedTime(false),
 		progressbar.OptionSetPredictTime(false),
 		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "█", SaucerHead: "▌", SaucerPadding: " "}),
 	)
-	_ = bar.Set64(int64(min(done, total))) // fails for what cannot be: a total below 1, and more done than that
-	if b.Len() == 0 {
-		_ = bar.RenderBlank() // a part of a percent draws nothing by itself
-	}
-	return strings.TrimRight(strings.ReplaceAll(b.String(), "\r", ""), " ")
+	_ = bar.Set64(int64(min(done, total)))       // fails for what cannot be: a total below 1, and more done than that
+	_, cells, _ := strings.Cut(b.String(), "% ") // its own percentage would stand before it
+	return strings.TrimRight(cells, " \r")
 }
 
 func (s *Screen) status(snap Snapshot, room int) string {

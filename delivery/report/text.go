@@ -38,7 +38,7 @@ func (r *Report) Text(w io.Writer, o TextOptions) error {
 	}
 	lines := []string{r.heading()}
 	lines = append(lines, r.table(o)...)
-	if r.Rows != r.Total {
+	if r.Total > r.Rows || r.Total < r.Rows && r.Finished != nil { // a list that was not read to its end has no sum yet
 		lines = append(lines, fmt.Sprintf("  %s deliveries and skipped rows, from %s rows", number(r.Total), number(r.Rows)))
 	}
 	for _, status := range []string{"failed", "unknown"} {
