@@ -47,6 +47,7 @@ type pipeline struct {
 	dispatcher *delivery.Dispatcher
 	planned    composer.Plan
 	result     *report.Report
+	told       bool // a person has read the whole result
 	undo       []func() error
 }
 
@@ -229,7 +230,7 @@ func (p *pipeline) wire(context.Context) (err error) {
 			return f, nil
 		},
 		Secret: p.store.secret, Campaign: info.Campaign, Run: info.Key, RunID: info.ID, Generation: info.Generation,
-		Key: p.c.Key, Unique: p.c.Unique, Limit: p.o.limit, Retry: p.o.reopens(),
+		Key: p.c.Key, Unique: p.c.Unique, Limit: p.o.limit, Again: p.again(),
 	}
 	if o.Key == campaign.DefaultKey {
 		o.Key = ""

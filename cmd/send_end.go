@@ -115,6 +115,7 @@ func (p *pipeline) tell(ctx context.Context, end ending, s *sendScreen) error {
 		if err := r.Text(p.out, p.layout()); err != nil {
 			return ioFault(err)
 		}
+		p.told = true
 		return p.keepCaptured(ctx)
 	case p.planned.ToSend > 0:
 		_, err := fmt.Fprintln(p.out, r.Receipt(p.layout()))
@@ -223,7 +224,10 @@ func (p *pipeline) verdict(end ending, err error) error {
 
 // judgeEnd gives the exit code of how a sending ended.
 func (p *pipeline) judgeEnd(end ending) *fault {
-	again := p.command()
+	goOn := "run again to continue: " + p.command()
+	if p.told || p.rehearsal() { // the summary said so, or there is nothing to continue
+		goOn = ""
+	}
 	switch r := p.result; {
 	case end.err != nil:
 		f := judge(end.err)
@@ -231,14 +235,16 @@ func (p *pipeline) judgeEnd(end ending) *fault {
 			f.code = exitPaused
 		}
 		if f.hint == "" {
-			f.hint = "then run again to continue: " + again
+			f.hint = goOn
 		}
 		return f
+	case end.sig != nil && end.paused != nil && p.rehearsal():
+		return &fault{code: end.sig.code(), err: end.sig}
 	case end.sig != nil && end.paused != nil:
-		return &fault{code: end.sig.code(), err: fmt.Errorf("%w, state saved", end.sig), hint: "run again to continue: " + again}
+		return &fault{code: end.sig.code(), err: fmt.Errorf("%w, state saved", end.sig), hint: goOn}
 	case end.paused != nil && p.o.limit == 0:
 		return failf(exitPaused, "%d put off by their servers; the next try is due %s", end.paused.Waiting, due(end.paused.Next)).
-			hinted("run again then: %s", again)
+			hinted("%s", goOn)
 	case r.Unknown > 0, p.o.strict && r.Failed > 0:
 		return &fault{code: exitPartial}
 	}

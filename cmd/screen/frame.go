@@ -88,9 +88,9 @@ func cells(line string) int {
 }
 
 // draw gives the two lines of a frame. No line reaches the last column, where terminals differ about wrapping, and there
-// is room for the ^C that a terminal echoes.
+// is room for each ^C that a terminal echoes.
 func (s *Screen) draw(snap Snapshot) []string {
-	room := max(20, s.o.Width()-3)
+	room := max(20, s.o.Width()-len(" ^C^C"))
 	return []string{s.bar(snap, room), s.status(snap, room)}
 }
 

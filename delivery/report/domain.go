@@ -18,9 +18,9 @@ type domains struct {
 }
 
 type domain struct {
-	name                     string
-	sent, failed, deferredOK int
-	took                     *histogram // made with the first sent one
+	name                              string
+	sent, failed, unknown, deferredOK int
+	took                              *histogram // made with the first sent one
 }
 
 func newDomains() *domains { return &domains{by: map[string]*domain{}} }
@@ -40,8 +40,12 @@ func (d *domains) add(o *delivery.Outcome) {
 			d.by[c.name] = c
 		}
 	}
-	if o.Status != delivery.Sent {
+	switch o.Status {
+	case delivery.Failed:
 		c.failed++
+		return
+	case delivery.Unknown:
+		c.unknown++
 		return
 	}
 	c.sent++
@@ -55,7 +59,7 @@ func (d *domains) add(o *delivery.Outcome) {
 }
 
 func (c *domain) merge(o *domain) {
-	c.sent, c.failed, c.deferredOK = c.sent+o.sent, c.failed+o.failed, c.deferredOK+o.deferredOK
+	c.sent, c.failed, c.unknown, c.deferredOK = c.sent+o.sent, c.failed+o.failed, c.unknown+o.unknown, c.deferredOK+o.deferredOK
 	if o.took == nil {
 		return
 	}
@@ -67,8 +71,10 @@ func (c *domain) merge(o *domain) {
 	}
 }
 
+func (c *domain) total() int { return c.sent + c.failed + c.unknown }
+
 func (c *domain) report() Domain {
-	r := Domain{Name: c.name, Sent: c.sent, Failed: c.failed, DeferredOK: c.deferredOK}
+	r := Domain{Name: c.name, Sent: c.sent, Failed: c.failed, Unknown: c.unknown, DeferredOK: c.deferredOK}
 	if c.took != nil {
 		r.P95 = c.took.p95().Seconds()
 	}
@@ -82,7 +88,7 @@ func (d *domains) top(n int) ([]Domain, *Domain) {
 		all = append(all, c)
 	}
 	slices.SortFunc(all, func(x, y *domain) int {
-		if a, b := x.sent+x.failed, y.sent+y.failed; a != b {
+		if a, b := x.total(), y.total(); a != b {
 			return b - a
 		}
 		return strings.Compare(x.name, y.name)
@@ -97,7 +103,7 @@ func (d *domains) top(n int) ([]Domain, *Domain) {
 			rest.merge(c)
 		}
 	}
-	if rest.sent+rest.failed == 0 {
+	if rest.total() == 0 {
 		return top, nil
 	}
 	more := rest.report()

@@ -75,7 +75,8 @@ type Domain struct {
 	Name       string  `json:"domain,omitempty"`
 	Domains    int     `json:"domains,omitempty"` // how many, in MoreDomains
 	Sent       int     `json:"sent"`
-	Failed     int     `json:"failed"` // or unknown
+	Failed     int     `json:"failed"`
+	Unknown    int     `json:"unknown,omitempty"`
 	DeferredOK int     `json:"deferred_ok"`
 	P95        float64 `json:"p95_seconds"` // 95 of 100 sent ones took less
 }
