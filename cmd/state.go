@@ -110,7 +110,11 @@ func secret(c *campaign.Campaign, rehearsal bool) ([]byte, error) {
 
 // lock takes the campaign's lock, so that it is never sent by two at once.
 func (e *env) lock(ctx context.Context, c *campaign.Campaign, run string) (*journal.Held, error) {
-	held, err := journal.Lock(ctx, c.State, c.Name, journal.Holder{PID: e.pid, Host: e.host, Start: e.now(), Run: run})
+	name := c.Name
+	if run != "" {
+		name += "/" + run
+	}
+	held, err := journal.Lock(ctx, c.State, c.Name, journal.Holder{PID: e.pid, Host: e.host, Start: e.now(), Run: name})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Name, err)
 	}

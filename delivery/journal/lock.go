@@ -57,7 +57,9 @@ func Lock(ctx context.Context, dir, run string, me Holder) (*Held, error) {
 		}
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
 	}
-	me.Run = run
+	if me.Run == "" {
+		me.Run = run
+	}
 	text, err := json.Marshal(me)
 	if err == nil {
 		err = f.Truncate(0)
