@@ -13,7 +13,8 @@ import (
 
 const hostile = "From: a@acme.example\r\nTo: bob@a.example\r\nSubject: <script>alert(1)</script>\r\nMIME-Version: 1.0\r\n" +
 	"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n" +
-	"<script>alert(1)</script><img src=http://evil.example/x.png><img src=\"cid:logo\">\r\n" +
+	"<script>alert(1)</script><img src=http://evil.example/x.png><img src=\"cid:logo\">" +
+	"<LINK rel=preconnect href=http://evil.example><iframe srcdoc=\"&lt;link rel=preconnect href=http://evil.example>\">\r\n" +
 	"--b\r\nContent-Type: image/png\r\nContent-ID: <logo>\r\nContent-Transfer-Encoding: base64\r\n\r\niVBORw==\r\n" +
 	"--b\r\nContent-Type: text/html; name=x.html\r\nContent-Disposition: attachment; filename=x.html\r\n\r\n<script>alert(2)</script>\r\n--b--\r\n"
 
@@ -53,6 +54,9 @@ func TestMessageHasNoRights(t *testing.T) {
 	}
 	if strings.Contains(policy, "allow-scripts") || strings.Contains(policy, "script-src") || strings.Contains(policy, "http:") {
 		t.Errorf("policy %q gives rights", policy)
+	}
+	if low := strings.ToLower(body); strings.Contains(low, "<link") || strings.Contains(low, "<iframe") || resp.Header.Get("X-DNS-Prefetch-Control") != "off" {
+		t.Errorf("a host can be reached without a request: %s", body)
 	}
 	if !strings.Contains(body, `src="data:image/png;base64,`+base64.StdEncoding.EncodeToString([]byte("\x89PNG"))) {
 		t.Errorf("inline image is not in the page: %s", body)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"regexp"
 	"strings"
 )
 
@@ -88,8 +89,14 @@ func (s *Server) serveHTML(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src "+images+
 		"; form-action 'none'; base-uri 'none'; frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox")
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = io.WriteString(w, newTab(parse(raw).withImages(raw))) // the client went away
+	w.Header().Set("X-DNS-Prefetch-Control", "off")
+	doc := unasked.ReplaceAllString(parse(raw).withImages(raw), "<meta")
+	_, _ = io.WriteString(w, newTab(doc)) // the client went away
 }
+
+// unasked are the elements that reach a host without any directive that forbids it: a link by rel=preconnect or
+// dns-prefetch, a frame by the links of its srcdoc. As a meta they do nothing.
+var unasked = regexp.MustCompile(`(?i)<(?:link|iframe)\b`)
 
 // newTab has links open in a tab of their own: the frame may show nothing but the message.
 func newTab(doc string) string {
