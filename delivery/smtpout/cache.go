@@ -19,11 +19,11 @@ type key struct {
 // cache holds the idle connections and counts all sockets.
 type cache struct {
 	slots   chan struct{} // one token a socket
-	retired chan *conn    // to be closed politely by run
+	retired chan *line    // to be closed politely by run
 
 	mu      sync.Mutex
-	idle    map[key][]*conn
-	order   *list.List // of idle *conn, oldest first
+	idle    map[key][]*line
+	order   *list.List // of idle *line, oldest first
 	waiting int        // dials that wait for a socket
 	closed  bool
 	wake    chan struct{} // tells run that the oldest idle connection changed
@@ -32,8 +32,8 @@ type cache struct {
 func newCache(sockets int) *cache {
 	return &cache{
 		slots:   make(chan struct{}, sockets),
-		retired: make(chan *conn, 16),
-		idle:    map[key][]*conn{},
+		retired: make(chan *line, 16),
+		idle:    map[key][]*line{},
 		order:   list.New(),
 		wake:    make(chan struct{}, 1),
 	}
@@ -48,15 +48,15 @@ func (k *cache) acquire(ctx context.Context) error {
 	}
 	k.mu.Lock()
 	k.waiting++
-	c := k.oldest()
+	l := k.oldest()
 	k.mu.Unlock()
 	defer func() {
 		k.mu.Lock()
 		k.waiting--
 		k.mu.Unlock()
 	}()
-	if c != nil {
-		c.hangUp()
+	if l != nil {
+		l.hangUp()
 	}
 	select {
 	case k.slots <- struct{}{}:
@@ -72,23 +72,23 @@ func (k *cache) release() { <-k.slots }
 // shed closes the oldest idle connection: the system has run out of file descriptors.
 func (k *cache) shed() {
 	k.mu.Lock()
-	c := k.oldest()
+	l := k.oldest()
 	k.mu.Unlock()
-	if c != nil {
-		c.hangUp()
+	if l != nil {
+		l.hangUp()
 	}
 }
 
-// put keeps c for later, or says that it must be closed.
-func (k *cache) put(c *conn) bool {
+// put keeps l for later, or says that it must be closed.
+func (k *cache) put(l *line) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.closed || k.waiting > 0 {
 		return false
 	}
-	c.idleEnd = time.Now().Add(c.idle)
-	k.idle[c.key] = append(k.idle[c.key], c)
-	c.place = k.order.PushBack(c)
+	l.idleEnd = time.Now().Add(l.idle)
+	k.idle[l.key] = append(k.idle[l.key], l)
+	l.place = k.order.PushBack(l)
 	select {
 	case k.wake <- struct{}{}:
 	default:
@@ -97,59 +97,59 @@ func (k *cache) put(c *conn) bool {
 }
 
 // get takes the idle connection that was used last, so that those too many grow old.
-func (k *cache) get(id key) *conn {
+func (k *cache) get(id key) *line {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	cs := k.idle[id]
-	if len(cs) == 0 {
+	ls := k.idle[id]
+	if len(ls) == 0 {
 		return nil
 	}
-	c := cs[len(cs)-1]
-	k.remove(c)
-	return c
+	l := ls[len(ls)-1]
+	k.remove(l)
+	return l
 }
 
-func (k *cache) oldest() *conn {
+func (k *cache) oldest() *line {
 	e := k.order.Front()
 	if e == nil {
 		return nil
 	}
-	c := e.Value.(*conn)
-	k.remove(c)
-	return c
+	l := e.Value.(*line)
+	k.remove(l)
+	return l
 }
 
-func (k *cache) remove(c *conn) {
-	k.order.Remove(c.place)
-	cs := k.idle[c.key]
-	for i := range cs {
-		if cs[i] == c {
-			cs = append(cs[:i], cs[i+1:]...)
+func (k *cache) remove(l *line) {
+	k.order.Remove(l.place)
+	ls := k.idle[l.key]
+	for i := range ls {
+		if ls[i] == l {
+			ls = append(ls[:i], ls[i+1:]...)
 			break
 		}
 	}
-	if len(cs) == 0 {
-		delete(k.idle, c.key)
+	if len(ls) == 0 {
+		delete(k.idle, l.key)
 	} else {
-		k.idle[c.key] = cs
+		k.idle[l.key] = ls
 	}
 }
 
-// retire has c closed politely without anyone waiting for it.
-func (k *cache) retire(c *conn) {
-	if !k.leave(c) {
-		c.hangUp()
+// retire has l closed politely without anyone waiting for it.
+func (k *cache) retire(l *line) {
+	if !k.leave(l) {
+		l.hangUp()
 	}
 }
 
-func (k *cache) leave(c *conn) bool {
+func (k *cache) leave(l *line) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.closed || k.waiting > 0 {
 		return false
 	}
 	select {
-	case k.retired <- c:
+	case k.retired <- l:
 		return true
 	default:
 		return false
@@ -163,54 +163,54 @@ func (k *cache) run(ctx context.Context) error {
 	defer timer.Stop()
 	for ctx.Err() == nil {
 		expired, next := k.expire(time.Now())
-		for _, c := range expired {
-			leaving.Go(c.quit)
+		for _, l := range expired {
+			leaving.Go(l.quit)
 		}
 		timer.Reset(next)
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
 		case <-k.wake:
-		case c := <-k.retired:
-			leaving.Go(c.quit)
+		case l := <-k.retired:
+			leaving.Go(l.quit)
 		}
 	}
-	for _, c := range k.close() {
-		leaving.Go(c.quit)
+	for _, l := range k.close() {
+		leaving.Go(l.quit)
 	}
 	leaving.Wait()
 	return nil
 }
 
 // expire takes the connections whose time is over and tells when the next one's will be.
-func (k *cache) expire(now time.Time) (expired []*conn, next time.Duration) {
+func (k *cache) expire(now time.Time) (expired []*line, next time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	next = time.Hour
 	for e := k.order.Front(); e != nil; {
-		c := e.Value.(*conn)
+		l := e.Value.(*line)
 		e = e.Next()
-		if left := c.idleEnd.Sub(now); left > 0 {
+		if left := l.idleEnd.Sub(now); left > 0 {
 			next = min(next, left)
 			continue
 		}
-		k.remove(c)
-		expired = append(expired, c)
+		k.remove(l)
+		expired = append(expired, l)
 	}
 	return expired, next
 }
 
-func (k *cache) close() (all []*conn) {
+func (k *cache) close() (all []*line) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.closed = true
-	for c := k.oldest(); c != nil; c = k.oldest() {
-		all = append(all, c)
+	for l := k.oldest(); l != nil; l = k.oldest() {
+		all = append(all, l)
 	}
 	for {
 		select {
-		case c := <-k.retired:
-			all = append(all, c)
+		case l := <-k.retired:
+			all = append(all, l)
 		default:
 			return all
 		}

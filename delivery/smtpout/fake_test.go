@@ -137,8 +137,8 @@ func newFeed(t testing.TB, messages int) *feed {
 	return f
 }
 
-// line puts an outcome as "deferred dot 451 charged".
-func line(o delivery.Outcome) string {
+// inWords puts an outcome as "deferred dot 451 charged".
+func inWords(o delivery.Outcome) string {
 	s := o.Status.String() + " " + o.Stage.String()
 	if o.Code != 0 {
 		s += fmt.Sprint(" ", o.Code)
@@ -152,7 +152,7 @@ func line(o delivery.Outcome) string {
 func (f *feed) lines() string {
 	var all []string
 	for _, o := range f.done {
-		all = append(all, line(o))
+		all = append(all, inWords(o))
 	}
 	return strings.Join(all, ", ")
 }

@@ -28,12 +28,12 @@ func (t *Transport) Probe(ctx context.Context, path int) (Peer, error) {
 	case err != nil:
 		return Peer{}, fmt.Errorf("smtp: %w", err)
 	case f != nil && f.dns != nil:
-		return Peer{}, &delivery.Halt{Stage: delivery.StageConnect, Host: f.host, Text: f.dns.Text}
+		return Peer{}, &delivery.Halt{Stage: delivery.StageConnect, Host: f.Host, Text: f.dns.Text}
 	case f != nil:
-		return Peer{}, f.halt()
+		return Peer{}, f.Halt()
 	}
-	p := Peer{Host: c.name, TLS: c.tls, Extensions: c.ext.Names, Size: c.ext.Size, Auth: c.auth}
-	c.unbind()
+	p := Peer{Host: c.Name, TLS: c.TLS, Extensions: c.Ext.Names, Size: c.Ext.Size, Auth: c.Login}
+	c.Unbind()
 	c.quit()
 	return p, nil
 }

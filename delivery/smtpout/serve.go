@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/smtpout/fault"
+	"github.com/mailblast/mailblast/delivery/smtpout/hosts"
+	"github.com/mailblast/mailblast/delivery/smtpout/transaction"
 )
 
 // sender is one queue's Sender.
@@ -33,7 +36,7 @@ type pump struct {
 	s    *sender
 	aim  aim
 	feed delivery.Feed
-	c    *conn
+	c    *line
 	busy bool // in a transaction
 }
 
@@ -44,9 +47,9 @@ func (s *sender) Serve(ctx context.Context, domain string, via int, feed deliver
 	p := &pump{s: s, aim: aim{domain, via}, feed: feed}
 	defer func() { p.drop(!p.busy) }() // busy only when a letter panics: then the peer may be in mid-message
 	for {
-		room := maxRecipients
+		room := hosts.MaxRecipients
 		if p.c != nil {
-			_, room = p.c.host.limits(0)
+			_, room = p.c.host.Limits(0)
 		}
 		b := feed.Next(ctx, room, true)
 		if b == nil {
@@ -71,47 +74,62 @@ func (p *pump) drop(ok bool) {
 
 // deliver finds an outcome for every message of b. A connection that turns out to be used up is replaced, a host that
 // fails before anything was accepted gives way to the next. The fault is that of a site with no host to try now.
-func (p *pump) deliver(ctx context.Context, b *delivery.Batch) (down *fault, err error) {
+func (p *pump) deliver(ctx context.Context, b *delivery.Batch) (down *trouble, err error) {
 	began := time.Now()
-	var avoid []*host
-	var before *fault
+	var avoid []*hosts.Host
+	var before *trouble
 	for {
 		if f, err := p.connect(ctx, avoid); err != nil || f != nil {
-			if before != nil && f != nil && !f.halts {
+			if before != nil && f != nil && !f.Halts {
 				before.down, before.next = f.down, f.next
 				f = before
 			}
 			return p.report(b.Messages, f, began, err)
 		}
-		x := &transaction{c: p.c, b: b, via: p.aim.via, began: began}
-		p.busy = true
-		f, err := x.run(ctx)
-		p.busy = false
+		r, f, err := p.transact(ctx, b, began)
 		if ctx.Err() != nil && f != nil {
 			f, err = nil, ctx.Err()
 		}
-		if len(x.done) > 0 {
-			p.feed.Done(x.done...)
+		if len(r.Done) > 0 {
+			p.feed.Done(r.Done...)
 		}
-		if f == nil || f.halts || len(x.open) == 0 {
-			p.settle(x, f)
-			if len(x.open) == 0 {
+		if f == nil || f.Halts || len(r.Open) == 0 {
+			p.settle(r, f)
+			if len(r.Open) == 0 {
 				return nil, nil
 			}
-			return p.report(x.open, f, began, err)
+			return p.report(r.Open, f, began, err)
 		}
-		if !p.stale(f) {
+		if !p.stale(&f.Fault) {
 			avoid, before = append(avoid, p.c.host), f
 		}
 		p.drop(false)
-		b = &delivery.Batch{Messages: x.open, Intent: b.Intent, Date: b.Date}
+		b = &delivery.Batch{Messages: r.Open, Intent: b.Intent, Date: b.Date}
 	}
 }
 
+// transact takes b over the connection.
+func (p *pump) transact(ctx context.Context, b *delivery.Batch, began time.Time) (transaction.Result, *trouble, error) {
+	c := p.c
+	p.busy = true
+	r, f, err := transaction.Run(ctx, b, transaction.Options{
+		Conn: c.Conn, Host: c.host, Via: p.aim.via, Pipelining: p.s.t.o.Pipelining, Began: began,
+	})
+	p.busy = false
+	if r.Spoke {
+		c.used++
+		c.cached = c.cached && f != nil
+	}
+	if f == nil {
+		return r, nil, err
+	}
+	return r, &trouble{Fault: *f}, err
+}
+
 // settle keeps the connection after a transaction, or lets it go.
-func (p *pump) settle(x *transaction, f *fault) {
-	most, _ := p.c.host.limits(p.s.o.PerConnection)
-	if f != nil || x.broken || len(x.open) > 0 {
+func (p *pump) settle(r transaction.Result, f *trouble) {
+	most, _ := p.c.host.Limits(p.s.o.PerConnection)
+	if f != nil || r.Broken || len(r.Open) > 0 {
 		p.drop(false)
 	} else if p.c.used >= most {
 		p.drop(true)
@@ -120,22 +138,22 @@ func (p *pump) settle(x *transaction, f *fault) {
 
 // stale tells that a connection which came to nothing had been used before: it says nothing about the host, and the
 // batch is tried over another one. A fresh one speaks for the host, and the batch goes to the next.
-func (p *pump) stale(f *fault) bool {
+func (p *pump) stale(f *fault.Fault) bool {
 	c := p.c
 	if c.used > 1 || c.cached {
-		if f.code == 421 && !c.cached {
-			c.host.fills(c.used - 1)
+		if f.Code == 421 && !c.cached {
+			c.host.Fills(c.used - 1)
 		}
 		return true
 	}
-	if f.cools {
-		c.host.fail(f, time.Now())
+	if f.Cools {
+		c.host.Fail(f, time.Now())
 	}
 	return false
 }
 
 // connect sees to it that there is a connection.
-func (p *pump) connect(ctx context.Context, avoid []*host) (f *fault, err error) {
+func (p *pump) connect(ctx context.Context, avoid []*hosts.Host) (f *trouble, err error) {
 	if p.c == nil {
 		p.c, f, err = p.s.t.connection(ctx, p.s, p.aim, avoid)
 	}
@@ -143,9 +161,9 @@ func (p *pump) connect(ctx context.Context, avoid []*host) (f *fault, err error)
 }
 
 // report tells what f or err means for messages that nothing was accepted of.
-func (p *pump) report(ms []*delivery.Message, f *fault, began time.Time, err error) (*fault, error) {
-	if f != nil && f.halts {
-		err = f.halt()
+func (p *pump) report(ms []*delivery.Message, f *trouble, began time.Time, err error) (*trouble, error) {
+	if f != nil && f.Halts {
+		err = f.Halt()
 	}
 	outs := make([]delivery.Outcome, 0, len(ms))
 	for _, m := range ms {
@@ -172,10 +190,10 @@ func (p *pump) report(ms []*delivery.Message, f *fault, began time.Time, err err
 
 // drain defers what the feed has for a site that cannot be reached now, without dialling again, so that it moves on to
 // the fallback or its retry time. What a message was charged for is not held against those behind it.
-func (p *pump) drain(ctx context.Context, f *fault) {
+func (p *pump) drain(ctx context.Context, f *trouble) {
 	rest := *f
-	rest.charged = false
-	for b := p.feed.Next(ctx, maxRecipients, false); b != nil; b = p.feed.Next(ctx, maxRecipients, false) {
+	rest.Charged = false
+	for b := p.feed.Next(ctx, hosts.MaxRecipients, false); b != nil; b = p.feed.Next(ctx, hosts.MaxRecipients, false) {
 		began := time.Now()
 		_, _ = p.report(b.Messages, &rest, began, nil)
 	}

@@ -180,7 +180,7 @@ func TestIdleConnectionFoundClosed(t *testing.T) {
 		p := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0", Scripts: []string{"dot: ok; wait 1ms; " + bye, ""}})
 		tr, stop := running(t, Options{Paths: []Path{relayTo(p, "mx.example", route.None)}, Pipelining: true})
 		s := tr.Queue(QueueOptions{})
-		var dead *conn
+		var dead *line
 		for range 2 {
 			f := newFeed(t, 1)
 			if err := f.serve(t.Context(), s); err != nil || f.lines() != sent {
@@ -188,7 +188,7 @@ func TestIdleConnectionFoundClosed(t *testing.T) {
 			}
 			if dead == nil {
 				dead = idle(tr)[0]
-				waitFor(t, func() bool { return !dead.fresh() })
+				waitFor(t, func() bool { return !dead.Fresh() })
 			}
 		}
 		if dead.used != 1 {
@@ -203,11 +203,11 @@ func TestIdleConnectionFoundClosed(t *testing.T) {
 }
 
 // idle gives the connections of the cache, oldest first.
-func idle(tr *Transport) (cs []*conn) {
+func idle(tr *Transport) (cs []*line) {
 	tr.cache.mu.Lock()
 	defer tr.cache.mu.Unlock()
 	for e := tr.cache.order.Front(); e != nil; e = e.Next() {
-		cs = append(cs, e.Value.(*conn))
+		cs = append(cs, e.Value.(*line))
 	}
 	return cs
 }

@@ -22,6 +22,8 @@ import (
 
 	"github.com/mailblast/mailblast/delivery"
 	"github.com/mailblast/mailblast/delivery/route"
+	"github.com/mailblast/mailblast/delivery/smtpout/conn"
+	"github.com/mailblast/mailblast/delivery/smtpout/hosts"
 )
 
 // Options of a Transport.
@@ -49,44 +51,10 @@ type Path struct {
 }
 
 // Auth is a login (RFC 4954).
-type Auth struct {
-	Mechanism string // "plain", "login" or "xoauth2"; empty is PLAIN or LOGIN, whichever is offered first of these
-	User      string
-	Password  func(context.Context) (string, error) // password or token, asked at each login
-}
+type Auth = conn.Auth
 
-// Timeouts bound each wait. Zero fields are the values in brackets, those of RFC 5321 §4.5.3.2 where it has one.
-type Timeouts struct {
-	Connect  time.Duration // one TCP connect [30 s]
-	Greeting time.Duration // [5 min]
-	Hello    time.Duration // EHLO, HELO, STARTTLS, RSET [5 min]
-	TLS      time.Duration // handshake [1 min]
-	Auth     time.Duration // each reply [1 min]
-	Mail     time.Duration // [5 min]
-	Rcpt     time.Duration // each reply [5 min]
-	Data     time.Duration // [2 min]
-	Block    time.Duration // each write [3 min]
-	Dot      time.Duration // reply to the final dot [10 min]; a shorter wait makes duplicates
-}
-
-func (t Timeouts) withDefaults() Timeouts {
-	set := func(d *time.Duration, v time.Duration) {
-		if *d <= 0 {
-			*d = v
-		}
-	}
-	set(&t.Connect, 30*time.Second)
-	set(&t.Greeting, 5*time.Minute)
-	set(&t.Hello, 5*time.Minute)
-	set(&t.TLS, time.Minute)
-	set(&t.Auth, time.Minute)
-	set(&t.Mail, 5*time.Minute)
-	set(&t.Rcpt, 5*time.Minute)
-	set(&t.Data, 2*time.Minute)
-	set(&t.Block, 3*time.Minute)
-	set(&t.Dot, 10*time.Minute)
-	return t
-}
+// Timeouts bound each wait.
+type Timeouts = conn.Timeouts
 
 // QueueOptions are what one queue's connections go by.
 type QueueOptions struct {
@@ -99,7 +67,8 @@ type QueueOptions struct {
 type Transport struct {
 	o     Options
 	log   *slog.Logger
-	hosts *hosts
+	conns []conn.Options // by path
+	hosts *hosts.Hosts
 	cache *cache
 
 	family family
@@ -109,8 +78,6 @@ const (
 	defaultOpen = 500
 	defaultPer  = 100
 	defaultIdle = 30 * time.Second
-	// maxRecipients is what every server must take in one transaction (RFC 5321 §4.5.3.1.8).
-	maxRecipients = 100
 )
 
 // New checks o. It starts nothing; Run must run for idle connections to be closed.
@@ -132,11 +99,17 @@ func New(o Options) (*Transport, error) {
 	if o.MaxOpen == 0 {
 		o.MaxOpen = defaultOpen
 	}
-	o.Timeouts = o.Timeouts.withDefaults()
+	o.Timeouts = o.Timeouts.WithDefaults()
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Transport{o: o, log: o.Log, hosts: newHosts(), cache: newCache(o.MaxOpen)}, nil
+	conns := make([]conn.Options, len(o.Paths))
+	for i, p := range o.Paths {
+		conns[i] = conn.Options{
+			Hello: p.Hello, Relay: p.Relay, Auth: p.Auth, TLS: p.TLS, InsecureAuth: p.InsecureAuth, Timeouts: o.Timeouts,
+		}
+	}
+	return &Transport{o: o, log: o.Log, conns: conns, hosts: hosts.New(), cache: newCache(o.MaxOpen)}, nil
 }
 
 // Queue gives the Sender of one queue. Connections are never shared between queues.

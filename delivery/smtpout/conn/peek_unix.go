@@ -1,6 +1,6 @@
 //go:build unix
 
-package smtpout
+package conn
 
 import (
 	"net"

@@ -1,4 +1,4 @@
-package smtpout
+package transaction
 
 import (
 	"fmt"
@@ -13,8 +13,8 @@ import (
 func (x *transaction) outcome(m *delivery.Message, s delivery.Status, stage delivery.Stage) delivery.Outcome {
 	now := time.Now()
 	return delivery.Outcome{
-		ID: m.ID, To: m.To, Status: s, Stage: stage, Host: x.c.name, TLS: x.c.tls, Via: x.via,
-		Charged: s != delivery.NotTried, At: now, Took: now.Sub(x.began),
+		ID: m.ID, To: m.To, Status: s, Stage: stage, Host: x.c.Name, TLS: x.c.TLS, Via: x.o.Via,
+		Charged: s != delivery.NotTried, At: now, Took: now.Sub(x.o.Began),
 	}
 }
 

@@ -1,4 +1,4 @@
-package smtpout
+package transaction
 
 import (
 	"context"
@@ -7,16 +7,18 @@ import (
 	"time"
 
 	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/smtpout/conn"
+	"github.com/mailblast/mailblast/delivery/smtpout/fault"
 	"github.com/mailblast/mailblast/delivery/smtpwire"
 )
 
 // lastWords is how long to wait for a reply that may have come before the connection broke.
 const lastWords = 2 * time.Second
 
-func (x *transaction) heardMail(r smtpwire.Reply) *fault {
+func (x *transaction) heardMail(r smtpwire.Reply) *fault.Fault {
 	switch r.Class() {
 	case 2:
-		x.c.host.ok()
+		x.o.Host.OK()
 	case 3:
 		return x.outOfStep(delivery.StageMail, r)
 	default:
@@ -27,16 +29,16 @@ func (x *transaction) heardMail(r smtpwire.Reply) *fault {
 
 // mailRefused is what a refusal of MAIL means: a login that is missing halts, 5yz is about this message, and 4yz about
 // the host.
-func (x *transaction) mailRefused() *fault {
+func (x *transaction) mailRefused() *fault.Fault {
 	r := x.mailSaid
 	if x.piped {
 		if f := x.endGroup(); f != nil {
 			x.broken = true
 		}
 	}
-	if r.Code == 530 && x.c.path.Relay {
-		f := x.c.said(delivery.StageAuth, r)
-		f.halts = true
+	if r.Code == 530 && x.c.Relay() {
+		f := x.c.Said(delivery.StageAuth, r)
+		f.Halts = true
 		return f
 	}
 	if r.Class() == 5 {
@@ -44,20 +46,20 @@ func (x *transaction) mailRefused() *fault {
 		return nil
 	}
 	x.broken = true
-	return x.c.said(delivery.StageMail, r)
+	return x.c.Said(delivery.StageMail, r)
 }
 
 // endGroup reads the reply to the DATA that went out with a refused MAIL.
-func (x *transaction) endGroup() *fault {
-	r, f := x.step(delivery.StageData, x.c.t.o.Timeouts.Data)
+func (x *transaction) endGroup() *fault.Fault {
+	r, f := x.step(delivery.StageData, x.c.Timeouts().Data)
 	if f == nil && r.Code == 354 {
 		f = x.emptyDot()
 	}
-	x.c.reset = true
+	x.c.NeedsRset = true
 	return f
 }
 
-func (x *transaction) heardRcpt(m *delivery.Message, r smtpwire.Reply) *fault {
+func (x *transaction) heardRcpt(m *delivery.Message, r smtpwire.Reply) *fault.Fault {
 	switch {
 	case x.mailSaid.Code != 0:
 		if r.Class() == 3 {
@@ -69,7 +71,7 @@ func (x *transaction) heardRcpt(m *delivery.Message, r smtpwire.Reply) *fault {
 	case r.Class() == 3:
 		return x.outOfStep(delivery.StageRcpt, r)
 	case crowded(r) && x.accepted > 0:
-		x.c.host.crowds(x.accepted)
+		x.o.Host.Crowds(x.accepted)
 		x.done = append(x.done, x.outcome(m, delivery.NotTried, delivery.StageRcpt))
 	default:
 		x.done = append(x.done, x.replied(m, delivery.StageRcpt, r))
@@ -78,7 +80,7 @@ func (x *transaction) heardRcpt(m *delivery.Message, r smtpwire.Reply) *fault {
 }
 
 // dataSaid takes the reply to DATA.
-func (x *transaction) dataSaid(r smtpwire.Reply) (ready bool, f *fault) {
+func (x *transaction) dataSaid(r smtpwire.Reply) (ready bool, f *fault.Fault) {
 	switch {
 	case r.Code == 354 && x.accepted > 0:
 		return true, nil
@@ -88,16 +90,16 @@ func (x *transaction) dataSaid(r smtpwire.Reply) (ready bool, f *fault) {
 		x.broken = true
 		f = x.outOfStep(delivery.StageData, r)
 	default:
-		x.c.reset = true
+		x.c.NeedsRset = true
 		x.settle(func(m *delivery.Message) delivery.Outcome { return x.replied(m, delivery.StageData, r) })
 	}
 	return false, f
 }
 
 // emptyDot ends a DATA that should not have been granted, for nobody is to get the message (RFC 2920 §3.1).
-func (x *transaction) emptyDot() *fault {
-	r, f := x.c.ask(delivery.StageDot, x.c.t.o.Timeouts.Dot, ".")
-	x.c.reset = true
+func (x *transaction) emptyDot() *fault.Fault {
+	r, f := x.c.Ask(delivery.StageDot, x.c.Timeouts().Dot, ".")
+	x.c.NeedsRset = true
 	if f == nil && r.Class() != 5 && r.Class() != 4 {
 		f = x.outOfStep(delivery.StageDot, r)
 	}
@@ -106,13 +108,13 @@ func (x *transaction) emptyDot() *fault {
 
 // send writes the body and, once the intent is on disk, its final dot. The error is one of our side: nothing was sent.
 func (x *transaction) send(ctx context.Context, body delivery.Body) error {
-	x.c.inBody = true
-	defer func() { x.c.inBody = false }()
-	if x.c.r.Buffered() > 0 {
+	x.c.InBody = true
+	defer func() { x.c.InBody = false }()
+	if x.c.Pending() {
 		x.giveUp("protocol error: more than one reply to DATA")
 		return nil
 	}
-	dot := x.c.w.Dot()
+	dot := x.c.Out.Dot()
 	_, err := body.WriteTo(dot)
 	if err != nil && dot.Err() == nil {
 		x.broken = true
@@ -125,12 +127,12 @@ func (x *transaction) send(ctx context.Context, body delivery.Body) error {
 		}
 		err = dot.Close()
 	}
-	x.c.inBody = false
+	x.c.InBody = false
 	switch {
 	case err == nil:
-		x.answer(x.c.read(x.c.t.o.Timeouts.Dot))
+		x.answer(x.c.Read(x.c.Timeouts().Dot))
 	case dot.Left():
-		x.answer(x.c.read(lastWords))
+		x.answer(x.c.Read(lastWords))
 	default:
 		x.cutShort(err)
 	}
@@ -140,13 +142,13 @@ func (x *transaction) send(ctx context.Context, body delivery.Body) error {
 // answer takes the reply to the final dot. Without a whole one nobody knows whether the message was taken.
 func (x *transaction) answer(r smtpwire.Reply, err error) {
 	if err != nil {
-		f := x.c.broke(delivery.StageDot, err)
+		f := x.c.Broke(delivery.StageDot, err)
 		x.broken = true
-		if f.silent && !timedOut(err) {
-			x.c.host.unpipelined()
+		if f.Silent && !fault.TimedOut(err) {
+			x.o.Host.Unpipelined()
 		}
-		text := f.text
-		if x.c.cutErr() != nil {
+		text := f.Text
+		if x.c.Cut() != nil {
 			text = "interrupted"
 		}
 		x.settle(func(m *delivery.Message) delivery.Outcome {
@@ -156,7 +158,7 @@ func (x *transaction) answer(r smtpwire.Reply, err error) {
 		})
 		return
 	}
-	x.broken = x.broken || r.Long || r.Code == 421 || r.Code/10 != 25 && r.Class() < 4 || x.c.r.Buffered() > 0
+	x.broken = x.broken || r.Long || r.Code == 421 || r.Code/10 != 25 && r.Class() < 4 || x.c.Pending()
 	x.settle(func(m *delivery.Message) delivery.Outcome { return x.replied(m, delivery.StageDot, r) })
 }
 
@@ -164,11 +166,11 @@ func (x *transaction) answer(r smtpwire.Reply, err error) {
 // meanwhile counts.
 func (x *transaction) cutShort(err error) {
 	x.broken = true
-	if x.c.cutErr() != nil {
+	if x.c.Cut() != nil {
 		x.settle(func(m *delivery.Message) delivery.Outcome { return x.outcome(m, delivery.NotTried, delivery.StageDot) })
 		return
 	}
-	r, readErr := x.c.read(lastWords)
+	r, readErr := x.c.Read(lastWords)
 	if readErr == nil && r.Class() >= 4 {
 		x.settle(func(m *delivery.Message) delivery.Outcome { return x.replied(m, delivery.StageDot, r) })
 		return
@@ -176,10 +178,10 @@ func (x *transaction) cutShort(err error) {
 	switch {
 	case readErr == nil:
 		x.giveUp(fmt.Sprintf("protocol error: %d before the end of the message", r.Code))
-	case errors.Is(err, errEarly):
-		x.giveUp(describe(readErr) + " in the middle of the message")
+	case errors.Is(err, conn.ErrEarly):
+		x.giveUp(fault.Describe(readErr) + " in the middle of the message")
 	default:
-		x.giveUp(describe(err) + " in the middle of the message")
+		x.giveUp(fault.Describe(err) + " in the middle of the message")
 	}
 }
 

@@ -1,4 +1,4 @@
-package smtpout
+package conn
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/smtpout/fault"
 	"github.com/mailblast/mailblast/delivery/smtpwire"
 )
 
@@ -17,19 +18,19 @@ import (
 const maxChallenges = 4
 
 // login does AUTH (RFC 4954). A refusal halts: trying again would lock the account.
-func (c *conn) login(ctx context.Context) *fault {
-	if !c.verified && !(c.path.InsecureAuth && c.loopback()) {
+func (c *Conn) login(ctx context.Context) *fault.Fault {
+	if !c.verified && !(c.o.InsecureAuth && c.loopback()) {
 		return c.noLogin("not logging in: the connection has no verified TLS, the password could be read on the way")
 	}
-	mechanism, why := choose(c.path.Auth.Mechanism, c.ext.Auth)
+	mechanism, why := choose(c.o.Auth.Mechanism, c.Ext.Auth)
 	if why != "" {
 		return c.noLogin(why)
 	}
-	secret, err := c.path.Auth.Password(ctx)
+	secret, err := c.o.Auth.Password(ctx)
 	if err != nil {
 		return c.noLogin(fmt.Sprintf("no password to log in with: %v", err))
 	}
-	first, answers, err := responses(mechanism, c.path.Auth.User, secret)
+	first, answers, err := responses(mechanism, c.o.Auth.User, secret)
 	if err != nil {
 		return c.noLogin(err.Error())
 	}
@@ -37,18 +38,18 @@ func (c *conn) login(ctx context.Context) *fault {
 	if first != "" {
 		command = append(command, " ", encode(first))
 	}
-	r, f := c.ask(delivery.StageAuth, c.t.o.Timeouts.Auth, command...)
+	r, f := c.Ask(delivery.StageAuth, c.o.Timeouts.Auth, command...)
 	for n := 0; f == nil && r.Code == 334; n++ {
 		if n == maxChallenges {
-			f = c.fault(delivery.StageAuth, "protocol error: endless challenges")
-			f.cools = true
+			f = c.Fault(delivery.StageAuth, "protocol error: endless challenges")
+			f.Cools = true
 			return f
 		}
 		answer := ""
 		if n < len(answers) {
 			answer = encode(answers[n])
 		}
-		r, f = c.ask(delivery.StageAuth, c.t.o.Timeouts.Auth, answer)
+		r, f = c.Ask(delivery.StageAuth, c.o.Timeouts.Auth, answer)
 	}
 	if f != nil {
 		return f
@@ -56,23 +57,23 @@ func (c *conn) login(ctx context.Context) *fault {
 	return c.loggedIn(mechanism, r)
 }
 
-func (c *conn) loggedIn(mechanism string, r smtpwire.Reply) *fault {
+func (c *Conn) loggedIn(mechanism string, r smtpwire.Reply) *fault.Fault {
 	if r.Code == 235 && !r.Long {
-		c.auth = mechanism
+		c.Login = mechanism
 		return nil
 	}
-	f := c.said(delivery.StageAuth, r)
-	f.halts = c.path.Relay && r.Class() == 5
+	f := c.Said(delivery.StageAuth, r)
+	f.Halts = c.o.Relay && r.Class() == 5
 	return f
 }
 
-func (c *conn) noLogin(text string) *fault {
-	f := c.fault(delivery.StageAuth, text)
-	f.cools, f.halts = true, c.path.Relay
+func (c *Conn) noLogin(text string) *fault.Fault {
+	f := c.Fault(delivery.StageAuth, text)
+	f.Cools, f.Halts = true, c.o.Relay
 	return f
 }
 
-func (c *conn) loopback() bool {
+func (c *Conn) loopback() bool {
 	a, ok := c.raw.RemoteAddr().(*net.TCPAddr)
 	if !ok {
 		return false

@@ -1,0 +1,57 @@
+package smtpout
+
+import (
+	"container/list"
+	"time"
+
+	"github.com/mailblast/mailblast/delivery/smtpout/conn"
+	"github.com/mailblast/mailblast/delivery/smtpout/hosts"
+)
+
+// line is one connection and its place in the cache and in the budget of sockets. It belongs to one goroutine, or to the
+// cache.
+type line struct {
+	*conn.Conn
+	cache *cache
+	key   key
+	host  *hosts.Host
+
+	used    int  // transactions
+	cached  bool // it comes from the cache and has not proven itself since
+	idle    time.Duration
+	perConn int
+	idleEnd time.Time
+	place   *list.Element
+}
+
+// park gives l to the cache, or lets it go when it has done its share.
+func (l *line) park(ok bool) {
+	l.Unbind()
+	most, _ := l.host.Limits(l.perConn)
+	switch {
+	case !ok:
+		l.hangUp()
+	case l.used >= most:
+		l.cache.retire(l)
+	case !l.cache.put(l):
+		l.goodbye()
+	}
+}
+
+// hangUp closes the socket at once.
+func (l *line) hangUp() {
+	l.Close()
+	l.cache.release()
+}
+
+// goodbye says QUIT and does not wait for the answer.
+func (l *line) goodbye() {
+	l.Goodbye()
+	l.cache.release()
+}
+
+// quit says QUIT and waits a moment for the answer.
+func (l *line) quit() {
+	l.Quit()
+	l.cache.release()
+}
