@@ -52,9 +52,11 @@ type pipeline struct {
 }
 
 // rehearsal tells that nothing must be remembered: the mail goes into a capture server, or to a tester.
-func (p *pipeline) rehearsal() bool {
-	return p.o.dryRun != "" || p.o.test != "" || p.c.SMTP.Capture && p.c.Delivery == "relay"
+func rehearsal(c *campaign.Campaign, o sendOptions) bool {
+	return o.dryRun != "" || o.test != "" || c.SMTP.Capture && c.Delivery == "relay"
 }
+
+func (p *pipeline) rehearsal() bool { return rehearsal(p.c, p.o) }
 
 // fallback tells that there is a second way out.
 func (p *pipeline) fallback() bool { return p.c.Fallback != nil && p.target == nil }

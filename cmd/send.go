@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mailblast/mailblast/cmd/campaign"
+	"github.com/mailblast/mailblast/composer"
 	"github.com/mailblast/mailblast/delivery"
 	"github.com/mailblast/mailblast/delivery/address"
 )
@@ -121,6 +122,27 @@ func (o sendOptions) reopens() delivery.Status {
 	return delivery.NotTried
 }
 
+// reopens is the status of what ended and is tried again all the same: as --retry says, else what is unknown where the
+// campaign has it resent. Its tries begin anew after the pause.
+func (p *pipeline) reopens() (which delivery.Status, pause time.Duration) {
+	which = p.o.reopens()
+	if which == delivery.NotTried && p.c.OnUnknown == "resend" {
+		return delivery.Unknown, delivery.ResendAfter
+	}
+	return which, 0
+}
+
+// again tells one of those from the others. What is resent unasked is given up in the end, as all that is retried.
+func (p *pipeline) again() func(composer.Past) bool {
+	which, pause := p.reopens()
+	if which == delivery.NotTried {
+		return nil
+	}
+	return func(past composer.Past) bool {
+		return past.Status == which && (pause == 0 || p.now().Sub(past.First) <= p.c.Retry.For)
+	}
+}
+
 // only makes --to a test of addresses; nil is everyone.
 func (o sendOptions) only() (func(string) bool, error) {
 	if len(o.to) == 0 {
@@ -161,7 +183,7 @@ func (e *env) runSend(ctx context.Context, o sendOptions) error {
 	if o.again != "" && o.again != c.Name {
 		return failf(exitUsage, "--again %s: this campaign is %q; nothing was sent", o.again, c.Name)
 	}
-	s := e.newScreen(o)
+	s := e.newScreen(c, o)
 	ready, cancel := e.interruptible(ctx)
 	p, err := e.open(ready, c, o, s)
 	if err == nil {

@@ -242,7 +242,7 @@ func (p *pipeline) judgeEnd(end ending) *fault {
 		return &fault{code: end.sig.code(), err: end.sig}
 	case end.sig != nil && end.paused != nil:
 		return &fault{code: end.sig.code(), err: fmt.Errorf("%w, state saved", end.sig), hint: goOn}
-	case end.paused != nil && p.o.limit == 0:
+	case end.paused != nil:
 		return failf(exitPaused, "%d put off by their servers; the next try is due %s", end.paused.Waiting, due(end.paused.Next)).
 			hinted("%s", goOn)
 	case r.Unknown > 0, p.o.strict && r.Failed > 0:

@@ -19,8 +19,8 @@ type ending struct {
 
 // send runs the pipeline until everybody has an outcome, or something ends it, and tells what came of it.
 func (p *pipeline) send(ctx context.Context, plan *screen.Plan, s *sendScreen) error {
-	if which := p.o.reopens(); which != delivery.NotTried {
-		if _, err := p.run.Reopen(ctx, which, p.composer.Chosen); err != nil {
+	if which, pause := p.reopens(); which != delivery.NotTried {
+		if _, err := p.run.Reopen(ctx, which, pause, p.composer.Chosen); err != nil {
 			return stateFault(err)
 		}
 	}

@@ -77,7 +77,7 @@ type Options struct {
 
 	Only  func(to string) bool // nil: everyone. Takes address.Address.Key
 	Limit int                  // deliver at most this many rows; 0: all
-	Retry delivery.Status      // Plan counts deliveries that ended so as open, since they will be reopened; NotTried: none
+	Again func(Past) bool      // Plan counts a delivery that ended as open when this is true, since it will be reopened; nil: none
 }
 
 // Composer turns the rows of one list into the messages of one run.

@@ -46,7 +46,7 @@ func (p *Plan) count(r *candidate, o Options) bool {
 	out := !r.wanted() || o.Limit > 0 && p.ToSend >= o.Limit
 	for _, past := range r.past {
 		switch {
-		case past.Status.Final() && (out || past.Status != o.Retry):
+		case past.Status.Final() && (out || !o.again(past)):
 			worst = max(worst, past.Status)
 		default:
 			open++
@@ -74,10 +74,12 @@ func (p *Plan) count(r *candidate, o Options) bool {
 	return false
 }
 
+func (o *Options) again(p Past) bool { return o.Again != nil && o.Again(p) }
+
 // choose notes what of the row is tried again.
 func (c *Composer) choose(r *candidate) {
 	for i, past := range r.past {
-		if c.o.Retry == delivery.NotTried || past.Status != c.o.Retry {
+		if !past.Status.Final() || !c.o.again(past) {
 			continue
 		}
 		if c.chosen == nil {
@@ -87,7 +89,7 @@ func (c *Composer) choose(r *candidate) {
 	}
 }
 
-// Chosen tells whether Plan counted on a delivery that ended as Options.Retry says to be tried again: its row is on the
+// Chosen tells whether Plan counted on a delivery that ended to be tried again, as Options.Again has it: its row is on the
 // list, among those asked for and within the limit.
 func (c *Composer) Chosen(id delivery.ID) bool {
 	_, ok := c.chosen[id]

@@ -74,7 +74,8 @@ func TestChosen(t *testing.T) {
 			for id := range led.past {
 				led.past[id] = Past{Status: delivery.Failed}
 			}
-			o.Rows, o.Retry, o.Limit = c.rows, delivery.Failed, c.limit
+			o.Rows, o.Limit = c.rows, c.limit
+			o.Again = func(p Past) bool { return p.Status == delivery.Failed }
 			if c.only != "" {
 				o.Only = func(to string) bool { return to == c.only }
 			}

@@ -39,10 +39,10 @@ type QueueOptions struct {
 	Sender      Sender
 }
 
-const (
-	memoryDefault = 8 << 20
-	resendAfter   = 15 * time.Minute
-)
+const memoryDefault = 8 << 20
+
+// ResendAfter is how long what is Unknown is left alone before it is resent: by then the server has done with it.
+const ResendAfter = 15 * time.Minute
 
 // check gives all faults of o at once.
 func (o *Options) check() error {

@@ -201,7 +201,7 @@ func finals(rt *rapid.T, os []Outcome, resend bool) int {
 		if !o.Status.Final() {
 			continue
 		}
-		if again := lanes.When(o.At, o.At.Add(resendAfter)); o.Status == Unknown && resend && again.Sub(o.First) <= 4*time.Hour {
+		if again := lanes.When(o.At, o.At.Add(ResendAfter)); o.Status == Unknown && resend && again.Sub(o.First) <= 4*time.Hour {
 			continue
 		}
 		if i < len(os)-1 {

@@ -95,7 +95,7 @@ func (d *Dispatcher) judge(o *Outcome, m *Message, random float64) step {
 	case Deferred:
 		return d.judgeDeferred(o, m, random)
 	case Unknown:
-		at := lanes.When(d.now, d.now.Add(resendAfter))
+		at := lanes.When(d.now, d.now.Add(ResendAfter))
 		if d.o.Resend && at.Sub(m.First) <= d.o.Retry.For {
 			count(o, m)
 			return step{kind: stepLater, via: m.Via, at: at}

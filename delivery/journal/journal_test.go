@@ -159,14 +159,14 @@ func TestResume(t *testing.T) {
 	if c := r.Before(); c.Sent != 1 || c.Failed != 1 || c.Unknown != 2 {
 		t.Errorf("before %+v", c)
 	}
-	n, err := r.Reopen(ctx, delivery.Failed, func(i delivery.ID) bool { return i == ids[0] })
+	n, err := r.Reopen(ctx, delivery.Failed, 0, func(i delivery.ID) bool { return i == ids[0] })
 	if check(t, err); n != 0 {
 		t.Errorf("%d reopened that were not chosen", n)
 	}
 	if got, err = r.Lookup(ctx, ids[2:3]); err != nil || got[0].Status != delivery.Failed {
 		t.Errorf("not chosen: %+v, %v", got[0], err)
 	}
-	n, err = r.Reopen(ctx, delivery.Failed, func(i delivery.ID) bool { return i == ids[2] })
+	n, err = r.Reopen(ctx, delivery.Failed, 0, func(i delivery.ID) bool { return i == ids[2] })
 	if check(t, err); n != 1 {
 		t.Errorf("%d reopened", n)
 	}

@@ -169,12 +169,12 @@ func TestReopenUnknownKeepsItsDate(t *testing.T) {
 	m.First = time.UnixMicro(1764000000000000)
 	check(t, r.Intend([]*delivery.Message{m})(ctx))
 	r = begin(t, b, Spec{Campaign: "spring"})
-	n, err := r.Reopen(ctx, delivery.Unknown, nil)
+	n, err := r.Reopen(ctx, delivery.Unknown, time.Minute, nil)
 	if check(t, err); n != 1 {
 		t.Errorf("%d reopened", n)
 	}
 	got, err := r.Lookup(ctx, []delivery.ID{m.ID})
-	if check(t, err); got[0].Status != delivery.NotTried || got[0].Tries != 0 || !got[0].First.Equal(m.First) {
+	if check(t, err); got[0].Status != delivery.NotTried || got[0].Tries != 0 || !got[0].First.Equal(m.First) || time.Until(got[0].Next) < 50*time.Second {
 		t.Errorf("got %+v", got[0])
 	}
 	r.Record([]delivery.Outcome{{ID: m.ID, Status: delivery.Deferred, Attempt: 1, Try: 1, Charged: true}})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -123,10 +124,10 @@ func (s *settling) until(place int64) error {
 	}
 }
 
-// Reopen starts the failed or the unknown deliveries of the run anew that chosen tells, nil being all of them, and tells
-// how many those are. What was unknown keeps the date of its first try: a second copy of it is the same letter. Nothing may
-// have been sent yet.
-func (r *Run) Reopen(ctx context.Context, which delivery.Status, chosen func(delivery.ID) bool) (n int, err error) {
+// Reopen starts the failed or the unknown deliveries of the run anew that chosen tells, nil being all of them, with a pause
+// since they ended, and tells how many those are. What was unknown keeps the date of its first try: a second copy of it is
+// the same letter. Nothing may have been sent yet.
+func (r *Run) Reopen(ctx context.Context, which delivery.Status, pause time.Duration, chosen func(delivery.ID) bool) (n int, err error) {
 	if r.states == nil {
 		return 0, nil
 	}
@@ -143,10 +144,7 @@ func (r *Run) Reopen(ctx context.Context, which delivery.Status, chosen func(del
 				return err
 			}
 			for i := range os {
-				o := delivery.Outcome{ID: os[i].ID, To: os[i].To, At: os[i].At}
-				if which == delivery.Unknown {
-					o.First = os[i].First
-				}
+				o := anew(&os[i], pause)
 				if err := w.reopen(r.info.ID, r.round+1, &o); err != nil {
 					return err
 				}
@@ -164,6 +162,18 @@ func (r *Run) Reopen(ctx context.Context, which delivery.Status, chosen func(del
 		return n, fmt.Errorf("journal: reopen: %w", err)
 	}
 	return n, nil
+}
+
+// anew is what a delivery begins with after it was reopened.
+func anew(old *delivery.Outcome, pause time.Duration) delivery.Outcome {
+	o := delivery.Outcome{ID: old.ID, To: old.To, At: old.At}
+	if pause > 0 {
+		o.Next = o.At.Add(pause)
+	}
+	if old.Status == delivery.Unknown {
+		o.First = old.First
+	}
+	return o
 }
 
 // Gone gives an outcome to every delivery that is not final and that no Lookup of this process asked for: its row is no

@@ -1,0 +1,101 @@
+package cmd
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/smtptest"
+)
+
+// toPeer is a campaign through a relay in this process.
+func toPeer(t *testing.T, p *smtptest.Peer, more, rows string) *sending {
+	return newSending(t, map[string]string{
+		"campaign.yaml": campaignHead + fmt.Sprintf("smtp: {host: 127.0.0.1, port: %d, tls: none}\n", p.Port()) + more,
+		"list.csv":      rows,
+	})
+}
+
+// delivered is who got mail, as often as they got it.
+func delivered(p *smtptest.Peer) (who []string) {
+	for _, m := range p.Messages() {
+		who = append(who, m.To...)
+	}
+	slices.Sort(who)
+	return who
+}
+
+// --retry failed with --to starts those anew that are named, and leaves the others as they ended.
+func TestRetryOnlyThoseNamed(t *testing.T) {
+	var mended atomic.Bool
+	peer := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0", Reply: func(verb, arg string) string {
+		if verb == "RCPT" && !mended.Load() && !strings.Contains(arg, "cyd@") {
+			return "550 5.1.1 no such user"
+		}
+		return ""
+	}})
+	s := toPeer(t, peer, "", list("ana@x.test", "bob@x.test", "cyd@x.test"))
+	s.run("send").exits(exitOK)
+	s.counts(1, 2, 0, 0)
+	mended.Store(true)
+	s.run("send").exits(exitOK)
+	s.run("send", "--retry", "failed", "--to", "bob@x.test").exits(exitOK)
+	s.counts(2, 1, 0, 0)
+	if o := s.outcomes()["ana@x.test"]; o.Status != delivery.Failed || o.Code != 550 {
+		t.Errorf("not asked for, and yet %+v", o)
+	}
+	s.run("send", "--retry", "failed").exits(exitOK)
+	s.counts(3, 0, 0, 0)
+	if got := delivered(peer); !slices.Equal(got, []string{"ana@x.test", "bob@x.test", "cyd@x.test"}) {
+		t.Errorf("delivered %v", got)
+	}
+}
+
+// What is unknown is resent after a pause where the campaign says so, by a later process as well.
+func TestResendOutlivesTheProcess(t *testing.T) {
+	peer := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0", Scripts: []string{"", "dot: accept; drop", ""}})
+	s := toPeer(t, peer, "on_unknown: resend\nretry: {wait: 1s}\n", list("ana@x.test"))
+	s.run("send").exits(exitPaused)
+	s.counts(0, 0, 1, 0)
+	for range 2 {
+		s.run("send").exits(exitPaused)
+		s.counts(0, 0, 0, 1)
+		o := s.outcomes()["ana@x.test"]
+		if wait := time.Until(o.Next); wait < 10*time.Minute || wait > delivery.ResendAfter || o.First.IsZero() {
+			t.Errorf("%+v is tried in %s", o, wait)
+		}
+	}
+	if got := delivered(peer); len(got) != 1 {
+		t.Errorf("delivered %v", got)
+	}
+}
+
+// A deferred message keeps its tries when the run pauses and another process goes on.
+func TestDeferredOutlivesTheProcess(t *testing.T) {
+	var refuse atomic.Bool
+	refuse.Store(true)
+	peer := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0", Reply: func(verb, _ string) string {
+		if verb == "RCPT" && refuse.Load() {
+			return "451 4.3.0 later"
+		}
+		return ""
+	}})
+	s := toPeer(t, peer, "retry: {first: 2s, wait: 1s, jitter: false}\n", list("ana@x.test", "bob@x.test"))
+	s.run("send", "--limit", "1").exits(exitPaused)
+	s.run("send").exits(exitPaused)
+	s.counts(0, 0, 0, 2)
+	refuse.Store(false)
+	for n := 0; n < 500 && s.run("send").code == exitPaused; n++ { // until both are due
+	}
+	s.counts(2, 0, 0, 0)
+	if o := s.outcomes()["ana@x.test"]; o.Attempt < 2 || o.Try < 2 {
+		t.Errorf("the tries began anew: %+v", o)
+	}
+	if got := delivered(peer); !slices.Equal(got, []string{"ana@x.test", "bob@x.test"}) {
+		t.Errorf("delivered %v", got)
+	}
+}
