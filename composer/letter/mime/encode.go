@@ -23,7 +23,14 @@ func (e encoding) String() string { return encodingNames[e] }
 // Canon appends text with every kind of line end made CRLF, and one at the end.
 func Canon(dst, text []byte) []byte {
 	for len(text) > 0 {
-		i := bytes.IndexAny(text, "\r\n")
+		i := bytes.IndexByte(text, '\n')
+		line := text
+		if i >= 0 {
+			line = text[:i]
+		}
+		if cr := bytes.IndexByte(line, '\r'); cr >= 0 {
+			i = cr
+		}
 		if i < 0 {
 			dst = append(dst, text...)
 			break
@@ -48,12 +55,15 @@ func choose(text []byte) encoding {
 			asIs = false
 		}
 		size += 2
+		n, odd := len(line), false
 		for _, c := range line {
-			if c >= utf8.RuneSelf || c < ' ' && c != '\t' || c == 0x7f {
-				asIs = false
+			if !qpPlain[c] {
+				n += 2
+				odd = odd || c != '='
 			}
-			size += qpLen(c)
 		}
+		size += n
+		asIs = asIs && !odd
 	}
 	switch {
 	case asIs:
@@ -87,12 +97,14 @@ func encode(dst, text []byte, e encoding) []byte {
 	return append(dst, text...)
 }
 
-func qpLen(c byte) int {
-	if c >= ' ' && c <= '~' && c != '=' || c == '\t' {
-		return 1
+// qpPlain holds the octets that quoted-printable leaves as they are; each other one takes three (RFC 2045 §6.7).
+var qpPlain = func() (plain [256]bool) {
+	for c := ' '; c <= '~'; c++ {
+		plain[c] = c != '='
 	}
-	return 3
-}
+	plain['\t'] = true
+	return plain
+}()
 
 // qpLine is the longest line of quoted-printable, RFC 2045 §6.7 (5).
 const qpLine = 76
@@ -114,12 +126,18 @@ func qpOneLine(dst, line []byte) []byte {
 	col := 0
 	fromLine := bytes.HasPrefix(line, []byte("From "))
 	for i := 0; i < len(line); {
+		if n := plainRun(line[i:], qpLine-1-col); n > 0 && col > 0 {
+			dst = append(dst, line[i:i+n]...)
+			col += n
+			i += n
+			continue
+		}
 		c, w := line[i], 1
 		if c >= utf8.RuneSelf {
 			_, w = utf8.DecodeRune(line[i:])
 		}
 		last := i+w == len(line)
-		escape := qpLen(c) == 3 || last && (c == ' ' || c == '\t') || fromLine && i == 0 || c == '.' && col == 0
+		escape := !qpPlain[c] || last && (c == ' ' || c == '\t') || fromLine && i == 0 || c == '.' && col == 0
 		n := w
 		if escape {
 			n = 3 * w
@@ -140,6 +158,16 @@ func qpOneLine(dst, line []byte) []byte {
 		i += w
 	}
 	return dst
+}
+
+// plainRun counts the plain octets that line begins with, room at most. The last one of a line has rules of its own and is
+// not counted.
+func plainRun(line []byte, room int) int {
+	n := 0
+	for end := min(len(line)-1, room); n < end && qpPlain[line[n]]; {
+		n++
+	}
+	return n
 }
 
 // base64Line is how many octets make one line of base64, 76 characters of it (RFC 2045 §6.8).
