@@ -36,7 +36,7 @@ queues:
 
 // volumeEmail is SQL for the address of person i: 40 % gmail.com, 20 % yahoo.com, the rest over 5,000 domains. They are
 // strings only: what is sent goes to a sink on loopback.
-const volumeEmail = `'user' || i || CASE WHEN i %% 10 < 4 THEN '@gmail.com' WHEN i %% 10 < 6 THEN '@yahoo.com' ELSE '@d' || i %% 5000 || '.example' END`
+const volumeEmail = `'user' || i || CASE WHEN i % 10 < 4 THEN '@gmail.com' WHEN i % 10 < 6 THEN '@yahoo.com' ELSE '@d' || (i % 5000) || '.example' END`
 
 func volumeFolder(t *testing.T, dsn string, n, port int) string {
 	return folder(t, map[string]string{
@@ -55,7 +55,7 @@ func peopleTable(t *testing.T, driver, dsn, series string) {
 	defer db.Close()
 	for _, stmt := range []string{
 		"CREATE TABLE people (id integer PRIMARY KEY, email text NOT NULL, first_name text, city text)",
-		"INSERT INTO people SELECT i, " + strings.ReplaceAll(volumeEmail, "%%", "%") + ", 'Name' || i % 997, 'City' || i % 311 FROM " + series,
+		"INSERT INTO people SELECT i, " + volumeEmail + ", 'Name' || i % 997, 'City' || i % 311 FROM " + series,
 	} {
 		if _, err := db.ExecContext(t.Context(), stmt); err != nil {
 			t.Fatal(err)
