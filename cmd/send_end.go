@@ -42,6 +42,9 @@ func (p *pipeline) keepUnsent(ctx context.Context) error {
 	if err := p.run.Flush(ctx); err != nil {
 		return err
 	}
+	if n := p.run.Counts(); p.run.Info().Fresh && n.Failed+n.Unknown == 0 {
+		return nil
+	}
 	unsent := map[delivery.ID]struct{}{}
 	for o, err := range p.store.book.Outcomes(ctx, p.run.Info()) {
 		if err != nil {

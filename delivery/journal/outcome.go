@@ -26,15 +26,16 @@ const (
 )
 
 // statements of the write connection, prepared once.
-type statements struct{ last, one, many *sqlx.Stmt }
+type statements struct{ last, one, many, intents *sqlx.Stmt }
 
 func (s *statements) prepare(db *sqlx.DB) (err error) {
 	row := "(?" + strings.Repeat(",?", width-1) + ")"
 	insert := "INSERT INTO outcomes (" + outcomeColumns + ") VALUES "
-	var errs [3]error
+	var errs [4]error
 	s.last, errs[0] = db.Preparex("SELECT coalesce(max(seq), 0) FROM outcomes")
 	s.one, errs[1] = db.Preparex(insert + row)
 	s.many, errs[2] = db.Preparex(insert + row + strings.Repeat(","+row, chunk-1))
+	s.intents, errs[3] = db.Preparex("INSERT INTO intents (run, at, after, entries) VALUES (?, ?, ?, ?)")
 	return errors.Join(errs[:]...)
 }
 

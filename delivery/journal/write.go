@@ -181,8 +181,7 @@ func (b *Book) commit(ctx context.Context, t *batch) error {
 		}
 		for _, p := range t.parts {
 			if len(p.intents) > 0 {
-				_, err := tx.ExecContext(ctx, `INSERT INTO intents (run, at, after, entries) VALUES (?, ?, ?, ?)`,
-					int64(p.run.info.ID), time.Now().UnixMicro(), w.last, p.intents)
+				_, err := tx.StmtContext(ctx, b.st.intents.Stmt).ExecContext(ctx, int64(p.run.info.ID), time.Now().UnixMicro(), w.last, p.intents)
 				if err != nil {
 					return err
 				}
