@@ -33,13 +33,14 @@ func TestSessions(t *testing.T) {
 		Files: files,
 		Setup: func(env *testscript.Env) error {
 			env.Values["t"] = env.T()
+			env.Values["peers"] = map[string]*smtptest.Peer{}
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("TZ", "UTC")
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exitsWith, "eventually": eventually, "peer": peer, "free": free, "listening": listening, "postgres": postgres,
-			"mode": mode,
+			"mode": mode, "accepted": accepted, "sql": sqlite,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -92,7 +93,8 @@ func eventually(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // peer starts a mail server and puts its port into a variable: peer PORT [user=ana password=…] [REPLY…]. A reply is given
-// to every command of its verb, as in "MAIL=550 5.7.1 not you".
+// to every command of its verb, as in "MAIL=550 5.7.1 not you", or to one of them: "RCPT ana@acme.example=550 5.1.1 no".
+// latency=20ms makes it slow; tls=NAME offers STARTTLS with a certificate for NAME that nobody vouches for.
 func peer(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: peer VARIABLE [user=… password=…] [VERB=REPLY…]")
@@ -107,12 +109,27 @@ func peer(ts *testscript.TestScript, neg bool, args []string) {
 			o.Password = value
 		case "extensions":
 			o.Extensions = strings.Split(value, ",")
+		case "latency":
+			var err error
+			o.Latency, err = time.ParseDuration(value)
+			ts.Check(err)
+		case "tls":
+			o.TLS = smtptest.NewCA(testOf(ts)).Server(value)
 		default:
 			replies[name] = value
 		}
 	}
-	o.Reply = func(verb, _ string) string { return replies[verb] }
-	ts.Setenv(args[0], strconv.Itoa(smtptest.Start(testOf(ts), o).Port()))
+	o.Reply = func(verb, arg string) string {
+		_, one, _ := strings.Cut(arg, "<")
+		one, _, _ = strings.Cut(one, ">")
+		if r, ok := replies[verb+" "+one]; ok {
+			return r
+		}
+		return replies[verb]
+	}
+	p := smtptest.Start(testOf(ts), o)
+	ts.Value("peers").(map[string]*smtptest.Peer)[args[0]] = p
+	ts.Setenv(args[0], strconv.Itoa(p.Port()))
 }
 
 // free puts a port on which nobody listens into a variable: free PORT

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/mailblast/mailblast/cmd/campaign"
 	"github.com/mailblast/mailblast/composer"
@@ -59,7 +60,13 @@ func (e *env) faults(fs campaign.Faults) error {
 		errs = fmt.Sprintf("%d errors", len(fs))
 	}
 	fmt.Fprintf(e.err, "%s. Nothing was sent.\n", errs)
-	return &fault{code: exitData, said: fs.Error()}
+	code := exitUsage // when all of them are on the command line
+	for _, f := range fs {
+		if !strings.HasPrefix(f.File, "--") {
+			code = exitData
+		}
+	}
+	return &fault{code: code, said: fs.Error()}
 }
 
 // letterFaults gives faults of a letter the form of the campaign's.

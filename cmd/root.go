@@ -71,7 +71,7 @@ func (e *env) prepare(c *cobra.Command) error {
 	c.Flags().VisitAll(func(f *pflag.Flag) {
 		name := "MAILBLAST_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		v, ok := e.lookup(name)
-		if !ok || f.Changed || f.Name == "help" || f.Name == "chdir" {
+		if !ok || v == "" || f.Changed || f.Name == "help" || f.Name == "chdir" {
 			return
 		}
 		if err := c.Flags().Set(f.Name, v); err != nil {

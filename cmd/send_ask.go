@@ -37,6 +37,7 @@ func (p *pipeline) confirm(ctx context.Context, plan *screen.Plan, s *sendScreen
 		answer, err := screen.Ask(ctx, s.in, p.err, plan.Question())
 		switch {
 		case err != nil:
+			fmt.Fprintln(p.err) // the question's line is still open
 			return err
 		case answer == screen.No:
 			return failf(exitRefused, "not sent, as you said")

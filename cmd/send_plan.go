@@ -30,7 +30,7 @@ func (p *pipeline) plan(ctx context.Context) (*screen.Plan, error) {
 		Already: pl.Past[delivery.Sent], Suppressed: pl.Past[delivery.Suppressed],
 		Duplicate: pl.Skipped[delivery.ClassDuplicate], Invalid: pl.Skipped[delivery.ClassInvalid], Null: pl.Skipped[delivery.ClassNull],
 		Beyond: pl.LeftOut, ToSend: pl.ToSend, Deliveries: pl.Deliveries, InDoubt: p.inDoubt(pl.Deliveries),
-		About: p.about(pl.Deliveries), CanTest: !p.rehearsal(),
+		Width: p.width(), About: p.about(pl.Deliveries), CanTest: !p.rehearsal(),
 	}
 	v.Ended = pl.Ended - v.Already - v.Suppressed
 	if pl.Waiting > 0 {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/mailblast/mailblast/cmd/campaign"
 	"github.com/mailblast/mailblast/cmd/screen"
 )
 
@@ -19,14 +20,18 @@ type sendScreen struct {
 	total  int
 }
 
-func (e *env) newScreen(o sendOptions) *sendScreen {
+func (e *env) newScreen(c *campaign.Campaign, o sendOptions) *sendScreen {
 	s := &sendScreen{in: bufio.NewReader(e.in)}
 	if o.json {
 		s.events = &screen.Events{W: e.out}
 	}
+	hint := "Ctrl-C pauses; run again to continue"
+	if rehearsal(c, o) {
+		hint = "Ctrl-C ends the rehearsal"
+	}
 	s.Screen = screen.New(screen.Options{
 		Mode: e.progress(o), Out: e.err, Events: s.events, Snapshot: s.snapshot, Width: e.width, Color: e.color(e.errTTY),
-		Hint: "Ctrl-C pauses; run again to continue",
+		Hint: hint,
 	})
 	level := slog.LevelError // cron wants silence
 	switch {

@@ -64,9 +64,9 @@ func (p *pipeline) afterRehearsal() string {
 	case p.o.test != "":
 		return "A test letter: nothing is remembered of it."
 	case p.c.SMTP.Capture && p.c.Delivery == "relay":
-		return "A rehearsal: nothing is remembered. To send for real, put your mail server at smtp: in " + p.c.Path
+		return "A rehearsal, nothing is remembered. For real: set smtp: in " + p.c.Path
 	}
-	return "A rehearsal: nothing is remembered. To send for real: " + p.command()
+	return "A rehearsal, nothing is remembered. For real: " + p.command()
 }
 
 // layout is the form of a report on standard output.

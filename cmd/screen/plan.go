@@ -32,6 +32,7 @@ type Plan struct {
 	LastTest     string        `json:"last_test,omitempty"` // such as "today 09:12 to ana@acme.example"
 	CanTest      bool          `json:"-"`                   // the question offers a test letter
 	Notes        []string      `json:"notes,omitempty"`     // what else to know before saying yes
+	Width        int           `json:"-"`                   // of the terminal in cells; 0 is without end
 }
 
 // Headline is a rehearsal in one line.
@@ -87,26 +88,39 @@ func write(w io.Writer, text string) error {
 	return nil
 }
 
-// sum is the line that accounts for every row.
+// sum is the line that accounts for every row. A narrow terminal makes it several.
 func (p *Plan) sum() string {
-	var b strings.Builder
-	b.WriteString(Comma(p.Rows) + " " + plural(p.Rows, "row", "rows"))
-	fmt.Fprintf(&b, "   − %s already sent", Comma(p.Already))
+	parts := []string{Comma(p.Rows) + " " + plural(p.Rows, "row", "rows"), "− " + Comma(p.Already) + " already sent"}
 	for _, c := range []struct {
 		n    int
 		name string
 	}{{p.Suppressed, "suppressed"}, {p.Duplicate, "duplicate"}, {p.Invalid, "invalid"}, {p.Null, "with an empty field"},
 		{p.Ended, "failed or unknown before"}, {p.Beyond, "beyond the limit"}} {
 		if c.n > 0 {
-			fmt.Fprintf(&b, "   − %s %s", Comma(c.n), c.name)
+			parts = append(parts, "− "+Comma(c.n)+" "+c.name)
 		}
 	}
-	fmt.Fprintf(&b, "   =  %s to send", Comma(p.ToSend))
+	result := "=  " + Comma(p.ToSend) + " to send"
 	if p.Deliveries != p.ToSend && p.Deliveries > 0 {
-		fmt.Fprintf(&b, " (%s with cc and bcc)", Comma(p.Deliveries))
+		result += fmt.Sprintf(" (%s with cc and bcc)", Comma(p.Deliveries))
 	}
 	if p.About > 0 && p.ToSend > 0 {
-		b.WriteString(", about " + roughly(p.About))
+		result += ", about " + roughly(p.About)
+	}
+	var b strings.Builder
+	at := 0
+	for i, part := range append(parts, result) {
+		switch n := cells(part); {
+		case i == 0:
+			at = n + len("  ")
+		case p.Width > 0 && at+3+n > p.Width:
+			b.WriteString("\n    ")
+			at = n + len("    ")
+		default:
+			b.WriteString("   ")
+			at += 3 + n
+		}
+		b.WriteString(part)
 	}
 	return b.String()
 }

@@ -100,7 +100,7 @@ func (r *Report) bounces(o TextOptions) []string {
 	line := fmt.Sprintf("  and %s more", number(more))
 	if o.Rehearse == "" {
 		only := "failed"
-		if r.Failed == 0 {
+		if o.People >= r.Failed { // they come first
 			only = "unknown"
 		}
 		line += fmt.Sprintf(": %s %s --only %s -o csv", o.Report, safe(r.Run), only)
@@ -108,23 +108,26 @@ func (r *Report) bounces(o TextOptions) []string {
 	return append(lines, line)
 }
 
-// next is what to do now, on one line where there is room.
+// next is what to do now; the lines with commands come last.
 func (r *Report) next(o TextOptions) []string {
 	tell := o.Report + " " + safe(r.Run)
-	line := ""
 	switch {
 	case o.Rehearse != "":
-		line = o.Rehearse
+		return []string{"  " + o.Rehearse}
 	case r.Pending > 0:
-		line = "Go on: " + o.Send
-	case r.Failed > 0:
-		line = "Fix and retry: " + tell + " --only failed -o csv --out failed.csv" + between + o.Send + " --retry failed"
-	case r.Unknown > 0:
-		line = "May or may not have arrived: " + tell + " --only unknown -o csv" + between + o.Send + " --retry unknown"
-	default:
-		line = "Read this again: " + tell
+		return []string{"  Go on: " + o.Send}
+	case r.Failed+r.Unknown == 0:
+		return []string{"  Read this again: " + tell}
 	}
-	return wrap("  "+line, between, o.Width)
+	var lines []string
+	if r.Unknown > 0 {
+		lines = wrap("  May or may not have arrived: "+tell+" --only unknown -o csv"+between+o.Send+" --retry unknown", between, o.Width)
+	}
+	if r.Failed > 0 {
+		fix := "  Fix and retry: " + tell + " --only failed -o csv --out failed.csv" + between + o.Send + " --retry failed"
+		lines = append(lines, wrap(fix, between, o.Width)...)
+	}
+	return lines
 }
 
 const between = "   ·   " // two commands

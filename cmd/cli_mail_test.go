@@ -1,0 +1,49 @@
+package cmd
+
+import (
+	"database/sql"
+	"mime"
+	"net/mail"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/mailblast/mailblast/delivery/smtptest"
+)
+
+// accepted writes to a file what a peer has taken, one line a message with its recipients and its subject, in the order
+// of the recipients: accepted PORT FILE
+func accepted(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: accepted PORT FILE")
+	}
+	p := ts.Value("peers").(map[string]*smtptest.Peer)[args[0]]
+	if p == nil {
+		ts.Fatalf("no peer %s", args[0])
+	}
+	var lines []string
+	for _, m := range p.Messages() {
+		msg, err := mail.ReadMessage(strings.NewReader(m.Data))
+		ts.Check(err)
+		subject, err := new(mime.WordDecoder).DecodeHeader(msg.Header.Get("Subject"))
+		ts.Check(err)
+		slices.Sort(m.To)
+		lines = append(lines, strings.Join(m.To, " ")+": "+subject+"\n")
+	}
+	slices.Sort(lines)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(lines, "")), 0o600))
+}
+
+// sqlite makes a database: sql FILE.db SCRIPT.sql
+func sqlite(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: sql FILE.db SCRIPT.sql")
+	}
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer db.Close()
+	_, err = db.Exec(ts.ReadFile(args[1]))
+	ts.Check(err)
+}
