@@ -2,8 +2,11 @@ package cmd
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -97,5 +100,45 @@ func TestDeferredOutlivesTheProcess(t *testing.T) {
 	}
 	if got := delivered(peer); !slices.Equal(got, []string{"ana@x.test", "bob@x.test"}) {
 		t.Errorf("delivered %v", got)
+	}
+}
+
+// Two campaigns that share a state directory are sent at the same time, and a third process of one of them is refused:
+// everybody gets one letter of each.
+func TestSharedState(t *testing.T) {
+	peer := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0", Latency: time.Millisecond})
+	var rows []string
+	for i := range 150 {
+		rows = append(rows, fmt.Sprintf("p%d@d%d.test", i, i%7))
+	}
+	state := fmt.Sprintf("state: %s\n", t.TempDir())
+	spring := toPeer(t, peer, state, list(rows...))
+	autumn := toPeer(t, peer, state, list(rows...))
+	text, err := os.ReadFile(filepath.Join(spring.dir, "campaign.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	autumn.write("campaign.yaml", strings.Replace(string(text), "name: lab", "name: autumn", 1))
+	var g sync.WaitGroup
+	for _, s := range []*sending{spring, autumn, spring, autumn} {
+		g.Go(func() {
+			if e := s.run("send"); e.code != exitOK && !(e.code == exitPaused && strings.Contains(e.err, "is being sent by process")) {
+				t.Errorf("exit code %d\n%s", e.code, e.err)
+			}
+		})
+	}
+	g.Wait()
+	spring.run("send").exits(exitOK)
+	autumn.run("send").exits(exitOK)
+	times := map[string]int{}
+	for _, m := range peer.Messages() {
+		for _, to := range m.To {
+			times[to]++
+		}
+	}
+	for _, to := range rows {
+		if times[to] != 2 {
+			t.Errorf("%s got %d letters", to, times[to])
+		}
 	}
 }

@@ -483,3 +483,17 @@ func TestRatesHold(t *testing.T) {
 		})
 	}
 }
+
+// A time that a journal remembered is waited for by the monotonic clock: setting the wall clock back does not put the mail
+// off for as long.
+func TestRememberedTimesOutliveClockChanges(t *testing.T) {
+	r := newRig(t, Options{General: QueueOptions{Sender: &fakeSender{}}})
+	r.d.now = time.Now()
+	m := r.message("a.example")
+	m.Next = r.d.now.Round(0).Add(90 * time.Second)
+	r.d.accept([]*Message{m})
+	at := r.d.queues[0].set.NextDue()
+	if at == at.Round(0) || at.Sub(r.d.now) < 90*time.Second || at.Sub(r.d.now) > 100*time.Second {
+		t.Errorf("due %s, now %s", at, r.d.now)
+	}
+}

@@ -219,8 +219,9 @@ func (d *Dispatcher) accept(ms []*Message) {
 // put puts a parcel at the end of its first message's lane, or keeps it until its time.
 func (d *Dispatcher) put(parcel []*Message) {
 	q, k := d.place(parcel[0])
-	if at := parcel[0].Next; at.After(d.now) {
-		at = earlier(at, d.now.Add(d.o.Retry.Max)) // never past it, whatever the clock said before a restart
+	if wait := parcel[0].Next.Sub(d.now); wait > 0 {
+		// Never past the longest wait, whatever the clock said before a restart, or says from now on.
+		at := d.now.Add(min(wait, max(d.o.Retry.Max, ResendAfter)))
 		d.broke(q.set.Later(lanes.When(d.now, at), k, parcel...))
 	} else {
 		d.broke(q.set.Push(k, parcel...))
