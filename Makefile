@@ -34,7 +34,8 @@ killtest:
 
 fuzz:
 	@for pkg in $$($(GO) list ./...); do \
-		for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+		tests=$$($(GO) test -list '^Fuzz' $$pkg) || { echo "$$tests" >&2; exit 1; }; \
+		for f in $$(echo "$$tests" | grep '^Fuzz'); do \
 			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 		done; \
 	done

@@ -107,7 +107,7 @@ func TestKill(t *testing.T) {
 			n := killings(t)
 			rng := rand.New(rand.NewPCG(1, uint64(len(peer.name))))
 			s := smtptest.Start(t, peer.o)
-			dir, people := killFolder(t, 100*n, s.Port())
+			dir, people := killFolder(t, 200*n, s.Port())
 			killed := 0
 			for killed < n && p.kill(t, dir, s, rng) {
 				killed++
@@ -152,8 +152,8 @@ func (p program) kill(t *testing.T, dir string, s *smtptest.Peer, rng *rand.Rand
 			}
 		})
 	} else {
-		at := s.Count("MAIL") + 1 + rng.IntN(120)
-		err = r.when(t, func() bool { return s.Count("MAIL") >= at })
+		at := s.Accepted() + 1 + rng.IntN(120)
+		err = r.when(t, func() bool { return s.Accepted() >= at })
 		time.Sleep(time.Duration(rng.IntN(3000)) * time.Microsecond)
 	}
 	if errors.Is(err, errGone) {
@@ -287,7 +287,7 @@ func TestKillGently(t *testing.T) {
 			s := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0", Latency: 3 * time.Millisecond})
 			dir, people := killFolder(t, 1000, s.Port())
 			r := p.start(t, dir, "send", "-y")
-			if err := r.when(t, func() bool { return len(s.Messages()) > 100 }); err != nil {
+			if err := r.when(t, func() bool { return s.Accepted() > 100 }); err != nil {
 				t.Fatal(err)
 			}
 			must(r.Process.Signal(sig))
@@ -312,8 +312,8 @@ func (p program) nobodyInDoubt(t *testing.T, dir string, s *smtptest.Peer) {
 	for _, state := range p.states(t, dir) {
 		n[state]++
 	}
-	if n["unknown"] > 0 || n["sent"] != len(s.Messages()) || n["sent"] == 0 {
-		t.Errorf("after the signal: %v, the peer has accepted %d", n, len(s.Messages()))
+	if n["unknown"] > 0 || n["sent"] != s.Accepted() || n["sent"] == 0 {
+		t.Errorf("after the signal: %v, the peer has accepted %d", n, s.Accepted())
 	}
 }
 
@@ -323,7 +323,7 @@ func (p program) killTwice(t *testing.T) {
 	dir, people := killFolder(t, 200, s.Port())
 	r := p.start(t, dir, "send", "-y")
 	// the preflight has a connection of its own, so killConnections hang in the end
-	if err := r.when(t, func() bool { return len(s.Messages()) == 5*killConnections }); err != nil {
+	if err := r.when(t, func() bool { return s.Accepted() == 5*killConnections }); err != nil {
 		t.Fatal(err)
 	}
 	must(r.Process.Signal(syscall.SIGINT))

@@ -157,6 +157,13 @@ func (p *Peer) Messages() []Message {
 	return append([]Message(nil), p.messages...)
 }
 
+// Accepted tells how many messages were accepted so far.
+func (p *Peer) Accepted() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.messages)
+}
+
 // Commands gives every line that came as a command, over all connections, as "1 MAIL FROM:<a@b>": the connection's
 // number first. Logins are in it as they came.
 func (p *Peer) Commands() []string {
