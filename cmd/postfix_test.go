@@ -49,8 +49,8 @@ type relayhost struct {
 	dir  string
 }
 
-// startPostfix starts it; access lines are in the form of access(5), checked for each recipient.
-func startPostfix(t *testing.T, next, access string) *relayhost {
+// startPostfix starts it; access lines are in the form of access(5), checked for each recipient. More lines go into main.cf.
+func startPostfix(t *testing.T, next, access string, more ...string) *relayhost {
 	t.Helper()
 	postfix, sasl := need(t, "postfix", "postfix"), need(t, "saslpasswd2", "sasl2-bin")
 	if os.Getuid() != 0 {
@@ -60,24 +60,25 @@ func startPostfix(t *testing.T, next, access string) *relayhost {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	p := &relayhost{port: freePort(t), ca: filepath.Join(dir, "cert.pem"), log: filepath.Join(dir, "log"), dir: dir}
 	must(os.Chmod(dir, 0o755))
-	for _, d := range []string{"conf", "queue", "data", "sasl"} {
+	for _, d := range []string{"conf", "conf/sasl", "queue", "data"} {
 		must(os.Mkdir(filepath.Join(dir, d), 0o755))
 	}
 	certificate(t, p.ca, filepath.Join(dir, "key.pem"))
-	add := exec.Command(sasl, "-c", "-p", "-f", filepath.Join(dir, "sasl/sasldb2"), "-u", "relay.test", "ana")
+	add := exec.Command(sasl, "-c", "-p", "-f", filepath.Join(dir, "conf/sasl/sasldb2"), "-u", "relay.test", "ana")
 	add.Stdin = strings.NewReader("correct horse")
 	if b, err := add.CombinedOutput(); err != nil {
 		t.Fatalf("saslpasswd2: %v\n%s", err, b)
 	}
-	own(t, filepath.Join(dir, "data"), filepath.Join(dir, "sasl/sasldb2"))
+	own(t, filepath.Join(dir, "data"), filepath.Join(dir, "conf/sasl/sasldb2"))
 	for name, text := range map[string]string{
-		"sasl/smtpd.conf": "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nmech_list: PLAIN LOGIN\nsasldb_path: " + dir + "/sasl/sasldb2\n",
-		"conf/access":     access,
-		"conf/main.cf":    fmt.Sprintf(mainCf, dir, next),
-		"conf/master.cf":  fmt.Sprintf(masterCf, p.port),
+		// where Debian's Postfix looks for it; others go by cyrus_sasl_config_path
+		"conf/sasl/smtpd.conf": "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nmech_list: PLAIN LOGIN\nsasldb_path: " + dir + "/conf/sasl/sasldb2\n",
+		"conf/access":          access,
+		"conf/main.cf":         fmt.Sprintf(mainCf, dir, next) + strings.Join(more, "\n") + "\n",
+		"conf/master.cf":       fmt.Sprintf(masterCf, p.port),
 	} {
 		must(os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
 	}
@@ -134,7 +135,7 @@ func own(t *testing.T, paths ...string) {
 	}
 }
 
-// certificate writes a self-signed one for localhost and 127.0.0.1.
+// certificate writes a self-signed one for localhost.
 func certificate(t *testing.T, certFile, keyFile string) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -181,7 +182,7 @@ smtpd_tls_auth_only = yes
 smtpd_sasl_auth_enable = yes
 smtpd_sasl_type = cyrus
 smtpd_sasl_local_domain = relay.test
-cyrus_sasl_config_path = %[1]s/sasl
+cyrus_sasl_config_path = %[1]s/conf/sasl
 smtpd_relay_restrictions = permit_sasl_authenticated, reject
 smtpd_recipient_restrictions = check_recipient_access texthash:%[1]s/conf/access, permit_sasl_authenticated, reject
 smtpd_client_connection_count_limit = 0
