@@ -10,35 +10,39 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/mailblast/mailblast/delivery/capture/store"
+	"github.com/mailblast/mailblast/delivery/capture/view"
 )
 
-// The JSON types have the field names of Mailpit's API, so that test kits written for it work here. Envelope is ours.
-type addr struct{ Name, Address string }
+// entry is a message of the store, with its line of the list once that was asked for.
+type entry = store.Entry[summary]
 
+// The JSON types have the field names of Mailpit's API, so that test kits written for it work here. Envelope is ours.
 type summary struct {
 	ID, MessageID        string
 	Read                 bool
-	From                 addr
-	To, Cc, Bcc, ReplyTo []addr
+	From                 view.Address
+	To, Cc, Bcc, ReplyTo []view.Address
 	Subject              string
 	Created              time.Time
 	Tags                 []string
 	Size, Attachments    int
 	Snippet              string
-	Envelope             envelope
+	Envelope             store.Envelope
 }
 
 type fullMessage struct {
 	ID, MessageID        string
-	From                 addr
-	To, Cc, Bcc, ReplyTo []addr
+	From                 view.Address
+	To, Cc, Bcc, ReplyTo []view.Address
 	ReturnPath, Subject  string
 	Date                 time.Time
 	Tags                 []string
 	Text, HTML           string
 	Size                 int
-	Inline, Attachments  []part
-	Envelope             envelope
+	Inline, Attachments  []view.Part
+	Envelope             store.Envelope
 	Fault                string `json:",omitempty"` // what of the message could not be understood
 }
 
@@ -83,23 +87,23 @@ func (s *Server) writeJSON(w http.ResponseWriter, v any) {
 
 func (s *Server) fault(w http.ResponseWriter, err error) {
 	code := http.StatusInternalServerError
-	if errors.Is(err, errNoEntry) {
+	if errors.Is(err, store.ErrNoEntry) {
 		code = http.StatusNotFound
 	}
 	http.Error(w, err.Error(), code)
 }
 
 // message finds and reads the message of the request's path; nil means that the reply is given.
-func (s *Server) message(w http.ResponseWriter, r *http.Request) (*entry, envelope, []byte) {
-	e, err := s.store.find(strings.TrimSuffix(r.PathValue("ID"), ".html"))
+func (s *Server) message(w http.ResponseWriter, r *http.Request) (*entry, store.Envelope, []byte) {
+	e, err := s.store.Find(strings.TrimSuffix(r.PathValue("ID"), ".html"))
 	if err != nil {
 		s.fault(w, err)
-		return nil, envelope{}, nil
+		return nil, store.Envelope{}, nil
 	}
-	env, raw, err := s.store.load(e)
+	env, raw, err := s.store.Load(e)
 	if err != nil {
 		s.fault(w, err)
-		return nil, envelope{}, nil
+		return nil, store.Envelope{}, nil
 	}
 	return e, env, raw
 }
@@ -112,9 +116,9 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	list := messageList{Start: start, Tags: []string{}, Messages: []*summary{}}
-	for _, e := range s.store.list(start, min(limit, maxPageLength)) {
+	for _, e := range s.store.List(start, min(limit, maxPageLength)) {
 		sum, err := s.summary(e)
-		if errors.Is(err, errNoEntry) {
+		if errors.Is(err, store.ErrNoEntry) {
 			continue // dropped meanwhile
 		}
 		if err != nil {
@@ -123,7 +127,7 @@ func (s *Server) serveList(w http.ResponseWriter, r *http.Request) {
 		}
 		list.Messages = append(list.Messages, sum)
 	}
-	list.Total, list.Unread = s.store.counts()
+	list.Total, list.Unread = s.store.Counts()
 	list.Count, list.Matching = len(list.Messages), list.Total
 	s.writeJSON(w, list)
 }
@@ -142,56 +146,57 @@ func number(r *http.Request, name string, unset int) (int, error) {
 
 // summary parses a message the first time it is listed.
 func (s *Server) summary(e *entry) (*summary, error) {
-	sum, read := s.store.listed(e)
+	sum, read := s.store.Noted(e)
 	if sum == nil {
-		env, raw, err := s.store.load(e)
+		env, raw, err := s.store.Load(e)
 		if err != nil {
 			return nil, err
 		}
-		v := parse(raw)
+		v := view.Parse(raw)
 		m := s.full(e, env, v)
 		sum = &summary{ID: m.ID, MessageID: m.MessageID, From: m.From, To: m.To, Cc: m.Cc, Bcc: m.Bcc, ReplyTo: m.ReplyTo,
-			Subject: m.Subject, Created: e.at, Tags: m.Tags, Size: e.size, Attachments: len(v.attachments), Snippet: v.snippet(), Envelope: env}
-		s.store.setListed(e, sum)
+			Subject: m.Subject, Created: e.At, Tags: m.Tags, Size: e.Size, Attachments: len(v.Attachments), Snippet: v.Snippet(), Envelope: env}
+		s.store.Note(e, sum)
 	}
 	c := *sum
 	c.Read = read
 	return &c, nil
 }
 
-func (s *Server) full(e *entry, env envelope, v *view) *fullMessage {
-	m := &fullMessage{ID: s.store.id(e), Size: e.size, Tags: []string{}, Envelope: env, ReturnPath: env.From, Fault: v.fault,
-		Subject: v.subject(), Date: v.date(e.at), Text: v.text.String(), HTML: v.html.String(),
-		Inline: orEmpty(v.inline), Attachments: orEmpty(v.attachments),
-		To: v.addrs("To"), Cc: v.addrs("Cc"), ReplyTo: v.addrs("Reply-To"), Bcc: []addr{}}
-	m.MessageID = strings.Trim(printable([]byte(v.header.Get("Message-Id"))), "<> ")
-	m.From = addr{Address: env.From}
-	if from := v.addrs("From"); len(from) > 0 {
+func (s *Server) full(e *entry, env store.Envelope, v *view.Message) *fullMessage {
+	text, _ := v.Text()
+	m := &fullMessage{ID: s.store.ID(e), Size: e.Size, Tags: []string{}, Envelope: env, ReturnPath: env.From, Fault: v.Fault,
+		Subject: v.Subject(), Date: v.Date(e.At), Text: text, HTML: v.HTML(),
+		Inline: orEmpty(v.Inline), Attachments: orEmpty(v.Attachments),
+		To: v.Addresses("To"), Cc: v.Addresses("Cc"), ReplyTo: v.Addresses("Reply-To"), Bcc: []view.Address{}}
+	m.MessageID = strings.Trim(view.Printable([]byte(v.Header.Get("Message-Id"))), "<> ")
+	m.From = view.Address{Address: env.From}
+	if from := v.Addresses("From"); len(from) > 0 {
 		m.From = from[0]
 	}
 	shown := map[string]bool{}
-	for _, a := range append(append([]addr(nil), m.To...), m.Cc...) {
+	for _, a := range append(append([]view.Address(nil), m.To...), m.Cc...) {
 		shown[strings.ToLower(a.Address)] = true
 	}
 	for _, to := range env.To { // whom the header doesn't name was sent a blind copy
 		if !shown[strings.ToLower(to)] {
-			m.Bcc = append(m.Bcc, addr{Address: to})
+			m.Bcc = append(m.Bcc, view.Address{Address: to})
 		}
 	}
 	return m
 }
 
-func orEmpty(ps []part) []part {
+func orEmpty(ps []view.Part) []view.Part {
 	if ps == nil {
-		return []part{}
+		return []view.Part{}
 	}
 	return ps
 }
 
 func (s *Server) serveMessage(w http.ResponseWriter, r *http.Request) {
 	if e, env, raw := s.message(w, r); e != nil {
-		s.store.setRead(e)
-		s.writeJSON(w, s.full(e, env, parse(raw)))
+		s.store.SetRead(e)
+		s.writeJSON(w, s.full(e, env, view.Parse(raw)))
 	}
 }
 
@@ -201,8 +206,8 @@ func (s *Server) serveHeaders(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fields := map[string][]string{}
-	for f := parse(raw).header.Fields(); f.Next(); {
-		fields[f.Key()] = append(fields[f.Key()], printable([]byte(f.Value())))
+	for f := view.Parse(raw).Header.Fields(); f.Next(); {
+		fields[f.Key()] = append(fields[f.Key()], view.Printable([]byte(f.Value())))
 	}
 	s.writeJSON(w, fields)
 }
@@ -214,7 +219,7 @@ func (s *Server) serveRaw(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	if r.URL.Query().Get("dl") != "" {
-		w.Header().Set("Content-Disposition", attachment(fileName(e.seq, env)))
+		w.Header().Set("Content-Disposition", attachment(e.FileName(env)))
 	}
 	_, _ = w.Write(raw) // the client went away
 }
@@ -225,7 +230,7 @@ func (s *Server) servePart(w http.ResponseWriter, r *http.Request) {
 	if e == nil {
 		return
 	}
-	p, b, ok := content(raw, r.PathValue("PartID"))
+	p, b, ok := view.Content(raw, r.PathValue("PartID"))
 	if !ok {
 		http.Error(w, "no such part", http.StatusNotFound)
 		return
@@ -252,7 +257,7 @@ func (s *Server) serveDelete(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "wants {\"IDs\": [\"…\"]}, or nothing for all", http.StatusBadRequest)
 		return
 	}
-	s.store.remove(q.IDs)
+	s.store.Remove(q.IDs)
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = io.WriteString(w, "ok")
 }
@@ -272,8 +277,8 @@ func (s *Server) serveInfo(w http.ResponseWriter, _ *http.Request) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	st := s.Stats()
-	total, unread := s.store.counts()
-	size, deleted := s.store.usage()
+	total, unread := s.store.Counts()
+	size, deleted := s.store.Usage()
 	s.writeJSON(w, map[string]any{
 		"Version": "mailblast capture", "LatestVersion": "", "Database": "", "DatabaseSize": size,
 		"Messages": total, "Unread": unread, "Tags": map[string]int{},

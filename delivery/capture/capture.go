@@ -20,6 +20,8 @@ import (
 
 	"github.com/emersion/go-smtp"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/mailblast/mailblast/delivery/capture/store"
 )
 
 // Options of a Server. The zero value of each field but SMTP is usable.
@@ -51,7 +53,7 @@ type Server struct {
 	log     *slog.Logger
 	smtp    *listener
 	http    net.Listener // nil: no page
-	store   *store
+	store   *store.Store[summary]
 	tally   *tally
 	fail    *chooser
 	page    *page
@@ -78,9 +80,9 @@ func New(o Options) (*Server, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	s.page = newPage(s.loopback())
-	st, err := newStore(o.Dir, o.Keep)
+	st, err := store.New[summary](o.Dir, o.Keep)
 	if err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(fmt.Errorf("capture: %w", err), s.Close())
 	}
 	s.store = st
 	return s, nil
@@ -172,7 +174,7 @@ func (s *Server) Close() error {
 		}
 	}
 	if s.store != nil {
-		errs = append(errs, s.store.close())
+		errs = append(errs, s.store.Close())
 	}
 	return errors.Join(errs...)
 }
@@ -191,7 +193,7 @@ func (s *Server) URL() string {
 // Export writes the messages that can be read, each as it came, into dir (made if needed, 0700) as NNNNNN-RECIPIENT.eml
 // (0600), and tells how many. A file of that name is overwritten.
 func (s *Server) Export(ctx context.Context, dir string) (int, error) {
-	n, err := s.store.export(ctx, dir)
+	n, err := s.store.Export(ctx, dir)
 	if err != nil {
 		return n, fmt.Errorf("capture: export: %w", err)
 	}

@@ -99,7 +99,7 @@ func TestPasswordGuardsPageAndSMTP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	if err := c.Auth(sasl.NewPlainClient("", "ana", "secret")); err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func TestReply421EndsTheConnection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	if err := c.PrintfLine("EHLO me\r\nMAIL FROM:<a@acme.example>\r\nRCPT TO:<ok@a.example>\r\nRCPT TO:<x@gmail.example>\r\nDATA\r\nSubject: x\r\n\r\nx\r\n."); err != nil {
 		t.Fatal(err)
 	}

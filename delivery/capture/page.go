@@ -10,6 +10,8 @@ import (
 	"net/netip"
 	"regexp"
 	"strings"
+
+	"github.com/mailblast/mailblast/delivery/capture/view"
 )
 
 //go:embed page.html
@@ -90,7 +92,7 @@ func (s *Server) serveHTML(w http.ResponseWriter, r *http.Request) {
 		"; form-action 'none'; base-uri 'none'; frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox")
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("X-DNS-Prefetch-Control", "off")
-	doc := unasked.ReplaceAllString(parse(raw).withImages(raw), "<meta")
+	doc := unasked.ReplaceAllString(view.Parse(raw).HTMLWithImages(raw), "<meta")
 	_, _ = io.WriteString(w, newTab(doc)) // the client went away
 }
 

@@ -15,6 +15,8 @@ import (
 
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
+
+	"github.com/mailblast/mailblast/delivery/capture/store"
 )
 
 func (s *Server) smtpServer() *smtp.Server {
@@ -142,9 +144,9 @@ func (c *session) Data(r io.Reader) error {
 		return c.refuse(e)
 	}
 	if !c.s.opts.Discard {
-		if err := c.s.store.add(envelope{From: c.from, To: slices.Clone(c.to)}, b.Bytes()); err != nil {
+		if err := c.s.store.Add(store.Envelope{From: c.from, To: slices.Clone(c.to)}, b.Bytes()); err != nil {
 			c.s.log.Error("capture: " + err.Error())
-			if errors.Is(err, errClosed) {
+			if errors.Is(err, store.ErrClosed) {
 				return c.refuse(errGone)
 			}
 			return errStore

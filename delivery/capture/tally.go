@@ -76,7 +76,7 @@ func (t *tally) domain(addr string) *Domain {
 // Stats gives the counts so far, with every domain.
 func (s *Server) Stats() Stats {
 	st := s.tally.snapshot()
-	st.Stored = s.store.len()
+	st.Stored = s.store.Len()
 	return st
 }
 

@@ -1,4 +1,12 @@
-package capture
+// Package view takes a captured message apart for a reader:
+//
+//  1. Parse walks the parts in order, within bounds that keep a hostile message from costing more than its own size;
+//  2. text and HTML are gathered, decoded into UTF-8; whatever else there is becomes a Part with a number;
+//  3. what cannot be understood is told in Fault, and the rest is still there;
+//  4. Content decodes one part when somebody asks for it.
+//
+// Nothing here is safe to show in a page's own right: that is the page's policy.
+package view
 
 import (
 	"bytes"
@@ -24,20 +32,23 @@ const (
 	maxSnippet = 250     // characters
 )
 
-// view is a message taken apart for a reader. What cannot be understood is said in Fault; the rest is still there.
-type view struct {
-	header      mail.Header
+// Message is a message taken apart for a reader. What cannot be understood is said in Fault; the rest is still there.
+type Message struct {
+	Header      mail.Header
 	text, html  strings.Builder
 	hasText     bool
 	hasHTML     bool
-	inline      []part
-	attachments []part
-	fault       string
+	Inline      []Part
+	Attachments []Part
+	Fault       string
 	parts       int
 }
 
-// part is something other than the body. Its field names are those of Mailpit's API.
-type part struct {
+// Address is a mailbox, with the field names of Mailpit's API.
+type Address struct{ Name, Address string }
+
+// Part is something other than the body. Its field names are those of Mailpit's API.
+type Part struct {
 	PartID      string
 	FileName    string
 	ContentType string
@@ -45,17 +56,17 @@ type part struct {
 	Size        int64
 }
 
-// parse never fails: a message whose header cannot be read is shown as text.
-func parse(raw []byte) *view {
-	v := &view{}
+// Parse never fails: a message whose header cannot be read is shown as text.
+func Parse(raw []byte) *Message {
+	v := &Message{}
 	root, err := message.Read(bytes.NewReader(raw))
 	if root == nil {
-		v.fault = fmt.Sprintf("the header cannot be read: %v", err)
+		v.Fault = fmt.Sprintf("the header cannot be read: %v", err)
 		v.hasText = true
-		v.text.WriteString(printable(raw[:min(len(raw), maxText)]))
+		v.text.WriteString(Printable(raw[:min(len(raw), maxText)]))
 		return v
 	}
-	v.header = mail.Header{Header: root.Header}
+	v.Header = mail.Header{Header: root.Header}
 	walk(root, "", 0, &v.parts, func(id string, e *message.Entity) bool {
 		v.add(id, e)
 		return true
@@ -63,9 +74,9 @@ func parse(raw []byte) *view {
 	return v
 }
 
-func (v *view) note(err error) {
-	if v.fault == "" {
-		v.fault = err.Error()
+func (v *Message) note(err error) {
+	if v.Fault == "" {
+		v.Fault = err.Error()
 	}
 }
 
@@ -105,7 +116,7 @@ func join(id string, n int) string {
 	return id + "." + strconv.Itoa(n)
 }
 
-func (v *view) add(id string, e *message.Entity) {
+func (v *Message) add(id string, e *message.Entity) {
 	p, disposition := describe(id, e)
 	isBody := disposition != "attachment" && p.FileName == "" && p.ContentID == ""
 	switch {
@@ -122,19 +133,19 @@ func (v *view) add(id string, e *message.Entity) {
 	v.noteAt(id, err)
 	p.Size = n
 	if disposition == "inline" || disposition == "" && p.ContentID != "" {
-		v.inline = append(v.inline, p)
+		v.Inline = append(v.Inline, p)
 		return
 	}
-	v.attachments = append(v.attachments, p)
+	v.Attachments = append(v.Attachments, p)
 }
 
-func (v *view) noteAt(id string, err error) {
+func (v *Message) noteAt(id string, err error) {
 	if err != nil {
 		v.note(fmt.Errorf("part %s: %w", id, err))
 	}
 }
 
-func describe(id string, e *message.Entity) (p part, disposition string) {
+func describe(id string, e *message.Entity) (p Part, disposition string) {
 	typ, params, err := e.Header.ContentType()
 	if err != nil || typ == "" {
 		typ = "application/octet-stream"
@@ -145,17 +156,17 @@ func describe(id string, e *message.Entity) (p part, disposition string) {
 		name = params["name"]
 	}
 	cid := strings.Trim(e.Header.Get("Content-Id"), "<> ")
-	return part{PartID: id, FileName: decode(name), ContentType: strings.ToLower(typ), ContentID: printable([]byte(cid))}, strings.ToLower(disposition)
+	return Part{PartID: id, FileName: decode(name), ContentType: strings.ToLower(typ), ContentID: Printable([]byte(cid))}, strings.ToLower(disposition)
 }
 
 func readText(to *strings.Builder, r io.Reader) error {
 	b, err := io.ReadAll(io.LimitReader(r, int64(max(0, maxText-to.Len()))))
-	to.WriteString(printable(b))
+	to.WriteString(Printable(b))
 	return err
 }
 
-// printable is valid UTF-8 without NUL, as JSON and pages need it.
-func printable(b []byte) string {
+// Printable is valid UTF-8 without NUL, as JSON and pages need it.
+func Printable(b []byte) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(string(b), "\uFFFD"), "\x00", "\uFFFD")
 }
 
@@ -165,16 +176,16 @@ func decode(s string) string {
 	if t, err := h.Text("X"); err == nil {
 		s = t
 	}
-	return printable([]byte(s))
+	return Printable([]byte(s))
 }
 
-// content finds a part and gives its decoded bytes.
-func content(raw []byte, id string) (part, []byte, bool) {
+// Content finds a part and gives its decoded bytes.
+func Content(raw []byte, id string) (Part, []byte, bool) {
 	root, _ := message.Read(bytes.NewReader(raw)) // an unknown charset or encoding leaves the entity readable
 	if root == nil {
-		return part{}, nil, false
+		return Part{}, nil, false
 	}
-	var found part
+	var found Part
 	var b []byte
 	ok, n := false, 0
 	walk(root, "", 0, &n, func(at string, e *message.Entity) bool {
@@ -189,36 +200,44 @@ func content(raw []byte, id string) (part, []byte, bool) {
 	return found, b, ok
 }
 
-func (v *view) subject() string {
-	s, err := v.header.Subject()
+// Text gives the text parts, one after the other, and whether there are any.
+func (v *Message) Text() (string, bool) { return v.text.String(), v.hasText }
+
+// HTML gives the HTML parts, one after the other.
+func (v *Message) HTML() string { return v.html.String() }
+
+// Subject gives the decoded subject; one that cannot be decoded as it stands.
+func (v *Message) Subject() string {
+	s, err := v.Header.Subject()
 	if err != nil {
-		s = v.header.Get("Subject")
+		s = v.Header.Get("Subject")
 	}
-	return printable([]byte(s))
+	return Printable([]byte(s))
 }
 
-func (v *view) date(received time.Time) time.Time {
-	if d, err := v.header.Date(); err == nil && !d.IsZero() {
+// Date is when the message says it was written, or received when it says nothing.
+func (v *Message) Date(received time.Time) time.Time {
+	if d, err := v.Header.Date(); err == nil && !d.IsZero() {
 		return d
 	}
 	return received
 }
 
-// addrs are the mailboxes of a field; one that cannot be read is shown as it stands.
-func (v *view) addrs(field string) []addr {
-	list, err := v.header.AddressList(field)
+// Addresses are the mailboxes of a field; one that cannot be read is shown as it stands.
+func (v *Message) Addresses(field string) []Address {
+	list, err := v.Header.AddressList(field)
 	if err != nil {
-		return []addr{{Name: decode(v.header.Get(field))}}
+		return []Address{{Name: decode(v.Header.Get(field))}}
 	}
-	as := make([]addr, 0, len(list))
+	as := make([]Address, 0, len(list))
 	for _, a := range list {
-		as = append(as, addr{Name: printable([]byte(a.Name)), Address: printable([]byte(a.Address))})
+		as = append(as, Address{Name: Printable([]byte(a.Name)), Address: Printable([]byte(a.Address))})
 	}
 	return as
 }
 
-// snippet is the beginning of what a reader sees.
-func (v *view) snippet() string {
+// Snippet is the beginning of what a reader sees.
+func (v *Message) Snippet() string {
 	s := v.text.String()
 	if !v.hasText {
 		s = plain(v.html.String())
@@ -252,14 +271,14 @@ func plain(s string) string {
 	return b.String()
 }
 
-// withImages replaces cid: links by the images themselves, so that a page shown in its own origin needs no request.
-func (v *view) withImages(raw []byte) string {
+// HTMLWithImages replaces cid: links by the images themselves, so that a page shown in its own origin needs no request.
+func (v *Message) HTMLWithImages(raw []byte) string {
 	var pairs []string
-	for _, p := range append(append([]part(nil), v.inline...), v.attachments...) {
+	for _, p := range append(append([]Part(nil), v.Inline...), v.Attachments...) {
 		if p.ContentID == "" || !strings.HasPrefix(p.ContentType, "image/") {
 			continue
 		}
-		_, b, ok := content(raw, p.PartID)
+		_, b, ok := Content(raw, p.PartID)
 		if !ok {
 			continue
 		}
