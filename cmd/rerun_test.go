@@ -142,3 +142,27 @@ func TestSharedState(t *testing.T) {
 		}
 	}
 }
+
+// A journal that cannot be written stops the run before another dot leaves: nobody gets a second letter afterwards, and
+// whoever is in doubt is listed.
+func TestFullDisk(t *testing.T) {
+	peer := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0"})
+	var rows []string
+	for i := range 2000 {
+		rows = append(rows, fmt.Sprintf("p%d@d%d.test", i, i%7))
+	}
+	s := toPeer(t, peer, "connections: 8\n", list(rows...))
+	s.wrap = []string{"sh", "-c", `ulimit -f 500; exec "$@"`, "sh"} // no file past some 250 kB
+	s.run("send").exits(exitIO).says("journal")
+	first := len(peer.Messages())
+	s.wrap = nil
+	code := s.run("send").code
+	r := s.report()
+	if first == 0 || first == len(rows) || r.Unknown > 8 || r.Pending != 0 || r.Sent+r.Unknown != len(rows) || (code == exitPartial) != (r.Unknown > 0) {
+		t.Errorf("%d at first; code %d, %+v", first, code, r)
+	}
+	got := delivered(peer)
+	if once := slices.Compact(slices.Clone(got)); len(once) != len(got) || len(got) < r.Sent || len(got) > r.Sent+r.Unknown {
+		t.Errorf("%d letters, %d people; %d sent, %d unknown", len(got), len(once), r.Sent, r.Unknown)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,6 +22,8 @@ type sending struct {
 	t   *testing.T
 	dir string
 	env []string // beside PATH and HOME
+
+	wrap []string // a command that runs the real one
 }
 
 // newSending writes the campaign's files. One without a template gets a short letter.
@@ -69,7 +72,8 @@ type ended struct {
 // run runs the command in the campaign's folder.
 func (s *sending) run(args ...string) ended {
 	s.t.Helper()
-	c := exec.CommandContext(s.t.Context(), "mailblast", args...)
+	args = append(append(slices.Clone(s.wrap), "mailblast"), args...)
+	c := exec.CommandContext(s.t.Context(), args[0], args[1:]...)
 	c.Dir = s.dir
 	c.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "TZ=UTC"}, s.env...)
 	var out, errs bytes.Buffer
@@ -136,7 +140,7 @@ func (s *sending) outcomes() map[string]delivery.Outcome {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	defer book.Close()
+	defer func() { _ = book.Close() }()
 	info, err := book.Latest(s.t.Context(), "lab")
 	if err != nil {
 		s.t.Fatal(err)

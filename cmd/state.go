@@ -61,7 +61,7 @@ func stateFault(err error) error {
 	if f := judge(err); f.code != exitBug {
 		return f
 	}
-	return failf(exitIO, "%w", err)
+	return failf(exitIO, "%w", err).hinted("look at the disk and at who may write to the state directory, then run again")
 }
 
 func (s *store) close() error {

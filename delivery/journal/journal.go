@@ -22,9 +22,11 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/jmoiron/sqlx"
-	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
+	"modernc.org/sqlite" // the database/sql driver "sqlite" as well
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // Options of a Book.
@@ -100,6 +102,9 @@ func Open(ctx context.Context, o Options) (*Book, error) {
 	}
 	b.write.SetMaxOpenConns(1)
 	if b.read, err = connect(file, "_txlock=deferred"); err == nil {
+		err = reach(ctx, b.write)
+	}
+	if err == nil {
 		err = b.migrate(ctx, file)
 	}
 	if err == nil {
@@ -170,6 +175,25 @@ func connect(file, more string) (*sqlx.DB, error) {
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(abs)}
 	pragmas := "_pragma=busy_timeout(60000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=temp_store(FILE)&_pragma=cache_size(-8192)"
 	return sqlx.Open("sqlite", u.String()+"?"+pragmas+"&"+more)
+}
+
+// reach opens the first connection. While another process makes a new file a write-ahead one, SQLite says that it is busy
+// at once, whatever busy_timeout says.
+func reach(ctx context.Context, db *sqlx.DB) error {
+	for try := 0; ; try++ {
+		err := db.PingContext(ctx)
+		var busy *sqlite.Error
+		if !errors.As(err, &busy) || busy.Code()&0xff != sqlite3.SQLITE_BUSY || try == 500 {
+			return err
+		}
+		t := time.NewTimer(20 * time.Millisecond)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // migrate makes the tables of a new file, and refuses one of a later version.

@@ -107,7 +107,7 @@ func Peek(dir, run string) (Holder, bool, error) {
 	if err != nil {
 		return Holder{}, false, fmt.Errorf("lock: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	holder, err := readHolder(f)
 	if err != nil { // released, or about to be taken
 		return Holder{}, false, nil

@@ -167,7 +167,7 @@ func (r *Run) Flush(ctx context.Context) error { return r.book.flush(ctx, r) }
 func (r *Run) Record(os []delivery.Outcome) {
 	_, err := r.book.give(r, func(p *part) { p.outcomes = append(p.outcomes, os...) })
 	if err != nil { // Serve has returned that error to its owner
-		r.book.log.Error("outcomes are lost", "count", len(os), "error", err)
+		r.book.log.Error("outcomes are not on disk, these deliveries will be unknown", "count", len(os), "error", err)
 	}
 }
 

@@ -107,11 +107,10 @@ func (b *Book) Serve(ctx context.Context) error {
 			continue
 		}
 		if err := b.commit(context.WithoutCancel(ctx), t); err != nil {
-			err = fmt.Errorf("journal: write: %w", err)
-			b.stop(err)
-			t.err = err
+			b.stop(fmt.Errorf("journal: write: %w", err))
+			t.err = b.fault()
 			close(t.done)
-			return err
+			return t.err
 		}
 		for _, p := range t.parts {
 			p.run.counter.add(p.outcomes)
@@ -157,7 +156,7 @@ func (b *Book) update(ctx context.Context, f func(*sqlx.Tx) error) error {
 	}
 	if err := tx.Commit(); err != nil {
 		err = fmt.Errorf("commit: %w", err)
-		b.stop(err)
+		b.stop(fmt.Errorf("journal: write: %w", err))
 		return err
 	}
 	return nil
