@@ -100,7 +100,7 @@ type Person struct {
 }
 
 const (
-	mostPeople  = 1000 // listed by name; the rest are counted
+	mostPeople  = 1000 // of one status listed by name, so that failed ones never crowd out those in doubt; the rest are counted
 	mostReasons = 200  // told apart; the rest are "other reasons"
 	mostShown   = 25   // domains of a Report
 )
@@ -109,7 +109,7 @@ const (
 func Build(ctx context.Context, s Source) (*Report, error) {
 	r := &Report{V: 1, Run: s.Run, Campaign: s.Campaign, Started: s.Started, Rows: s.Rows, SkippedBy: map[string]int{},
 		Domains: []Domain{}, Reasons: []Reason{}}
-	b := builder{Report: r, meaning: s.Meaning, domains: newDomains(), reasons: map[reasonKey]*Reason{}}
+	b := builder{Report: r, meaning: s.Meaning, domains: newDomains(), reasons: map[reasonKey]*Reason{}, people: map[delivery.Status]int{}}
 	for o, err := range s.Outcomes {
 		if err == nil {
 			err = ctx.Err()
@@ -138,7 +138,7 @@ type builder struct {
 	meaning func(delivery.Class, int, string) string
 	domains *domains
 	reasons map[reasonKey]*Reason
-	people  int
+	people  map[delivery.Status]int // listed by name
 	open    int
 	last    time.Time
 }
@@ -195,8 +195,8 @@ func (b *builder) explain(o *delivery.Outcome) {
 		b.reasons[k] = r
 	}
 	r.Count++
-	if b.people < mostPeople {
-		b.people++
+	if b.people[o.Status] < mostPeople {
+		b.people[o.Status]++
 		r.People = append(r.People, Person{o.To, o.Host, o.Text, o.At})
 	}
 }
@@ -237,7 +237,7 @@ func (b *builder) finish(s Source) {
 		}
 		return strings.Compare(x.title(), y.title())
 	})
-	b.More = b.Failed + b.Unknown - b.people
+	b.More = b.Failed + b.Unknown - b.people[delivery.Failed] - b.people[delivery.Unknown]
 }
 
 // title is the reason in one line: "550 5.1.1 no such user".

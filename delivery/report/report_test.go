@@ -84,6 +84,26 @@ func cut() Source {
 	return s
 }
 
+// However many failed, those in doubt are listed by name.
+func TestUnknownAreNeverCrowdedOut(t *testing.T) {
+	var os []delivery.Outcome
+	for n := range 3000 {
+		os = append(os, outcome(n, delivery.Failed, fmt.Sprintf("p%d@x.test", n)))
+	}
+	os = append(os, outcome(3000, delivery.Unknown, "eve@x.test"))
+	r, err := Build(context.Background(), Source{Outcomes: seq(os)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]int{}
+	for _, reason := range r.Reasons {
+		named[reason.Status] += len(reason.People)
+	}
+	if named["failed"] != 1000 || named["unknown"] != 1 || r.More != 2000 {
+		t.Errorf("%v by name, %d more", named, r.More)
+	}
+}
+
 func TestGolden(t *testing.T) {
 	ctx := context.Background()
 	for name, s := range map[string]Source{"finished": spring(), "cut": cut()} {
