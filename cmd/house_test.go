@@ -70,7 +70,7 @@ func importTable(t *testing.T) map[string][]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	table := map[string][]string{}
 	for s := bufio.NewScanner(f); s.Scan(); {
 		room, imports, ok := strings.Cut(s.Text(), ":")

@@ -39,7 +39,9 @@ func newLab(t *testing.T, records ...string) *lab {
 			if err := s.Shutdown(); err != nil {
 				t.Error(err)
 			}
-			<-done
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
 		})
 	}
 	return l

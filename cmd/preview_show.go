@@ -76,7 +76,7 @@ func parse(r io.Reader) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer m.Close()
+	defer func() { _ = m.Close() }()
 	v := &view{}
 	for _, name := range shown {
 		text, err := m.Header.Text(name)

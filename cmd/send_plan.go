@@ -81,7 +81,7 @@ func (p *pipeline) first(ctx context.Context, ref int64) (to, subject string, er
 	} else if err != nil {
 		return "", "", err
 	}
-	defer body.Close()
+	defer func() { _ = body.Close() }()
 	var b bytes.Buffer
 	if _, err := body.WriteTo(&head{&b}); err != nil && !errors.Is(err, io.ErrShortWrite) {
 		return "", "", err

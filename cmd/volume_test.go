@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -150,15 +149,6 @@ func (p program) volume(t *testing.T, dir string, n int) (peak float64) {
 	return peak
 }
 
-// peak is the most memory that a process which has ended had resident, in MiB.
-func (r *child) peak() float64 {
-	size := float64(r.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)
-	if runtime.GOOS == "darwin" { // octets there, KiB elsewhere
-		size /= 1024
-	}
-	return size / 1024
-}
-
 // sink is a mail server that only counts.
 type sink struct {
 	port int
@@ -240,7 +230,7 @@ func (s *sink) eachOnce(t *testing.T, n int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	seen := make([]bool, n+1)
 	count := 0
 	for lines := bufio.NewScanner(f); lines.Scan(); {

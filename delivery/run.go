@@ -59,7 +59,7 @@ func (d *Dispatcher) loop(ctx context.Context) {
 		d.now = time.Now()
 		d.wake()
 		d.schedule(ctx)
-		if d.over() {
+		if d.over(ctx) {
 			return
 		}
 		d.feedSources()
@@ -97,7 +97,7 @@ func (d *Dispatcher) stop(reason error) {
 }
 
 // over tells that Run is done, and stops when there is nothing more to do.
-func (d *Dispatcher) over() bool {
+func (d *Dispatcher) over(ctx context.Context) bool {
 	if !d.stopping && d.flying == 0 && d.closing.given() {
 		if d.outstanding == 0 {
 			d.stop(nil)
@@ -105,7 +105,7 @@ func (d *Dispatcher) over() bool {
 			d.stop(&Paused{Next: at})
 		}
 		if d.stopping {
-			d.schedule(nil) // ends the threads
+			d.schedule(ctx) // ends the threads
 		}
 	}
 	return d.stopping && d.live == 0

@@ -79,7 +79,6 @@ type loader struct {
 	c                *Campaign
 	files            map[string]*read // by the name that faults give
 	env              source.Lookup
-	expanding        bool // the scalar being read came from a file, so ${VAR} is expanded
 	faults, warnings Faults
 }
 
@@ -89,7 +88,7 @@ func (l *loader) open(path string) (*source.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -141,7 +140,7 @@ func readEnv(path string) (map[string]string, error) {
 		}
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
 		return nil, errors.New("it is not a regular file")
 	}

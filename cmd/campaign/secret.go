@@ -71,7 +71,7 @@ func readSecret(path string) (Secret, error) {
 	if err != nil {
 		return Secret{}, fmt.Errorf("password_file: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	if err != nil {
 		return Secret{}, fmt.Errorf("password_file: %w", err)

@@ -190,7 +190,7 @@ func TestStoppedTerminal(t *testing.T) {
 		go func() { _, _ = io.Copy(&shown, r); close(read) }()
 		end()
 		<-done
-		w.Close()
+		_ = w.Close()
 		<-read
 		if !strings.Contains(shown.String(), "lines not shown") {
 			t.Error("lines were lost without a word")

@@ -91,8 +91,7 @@ func (v *vt) resize(width int) {
 	cursor := v.row
 	v.row, v.col = 0, 0
 	for i, line := range old {
-		text := []rune(strings.TrimRight(string(line), " "))
-		for _, r := range text {
+		for _, r := range strings.TrimRight(string(line), " ") {
 			v.put(r)
 		}
 		if i < len(old)-1 || cursor > i {

@@ -120,7 +120,7 @@ func TestAskCut(t *testing.T) {
 	if got, err := Ask(ctx, bufio.NewReader(r), io.Discard, "?"); got != No || !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, %v", got, err)
 	}
-	w.Close()
+	_ = w.Close()
 	if _, err := Ask(t.Context(), bufio.NewReader(r), new(closed), "?"); err == nil {
 		t.Error("asked where nobody can read it")
 	}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/mailblast/mailblast/composer"
@@ -94,7 +93,7 @@ func TestFaultsInFields(t *testing.T) {
 	} {
 		t.Run(want, func(t *testing.T) {
 			dir := write(t, map[string]string{"a.txt": "x", "layouts/bad.txt": "x", "big.bin": strings.Repeat("x", 5000), "dir.txt/x": ""})
-			if err := errors.Join(syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o600), os.Symlink("/etc/hostname", filepath.Join(dir, "out.pdf"))); err != nil {
+			if err := errors.Join(mkfifo(filepath.Join(dir, "fifo")), os.Symlink("/etc/hostname", filepath.Join(dir, "out.pdf"))); err != nil {
 				t.Fatal(err)
 			}
 			o := plain()

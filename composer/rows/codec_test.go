@@ -34,7 +34,7 @@ func TestStoreRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer w.s.Close()
+		defer func() { _ = w.s.Close() }()
 		w.s.cols = make([]composer.Column, 5)
 		var want []string
 		for i, vs := range rapid.SliceOfN(rapid.SliceOfN(value, 0, 5), 0, 40).Draw(t, "rows") {
@@ -81,7 +81,7 @@ func TestTooLargeRow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer w.s.Close()
+	defer func() { _ = w.s.Close() }()
 	w.s.cols = make([]composer.Column, 2)
 	big := strings.Repeat("x", maxRecord/2+1)
 	if err := w.add(1, []any{big, big}, ""); err != nil {
@@ -144,7 +144,7 @@ func BenchmarkReadCSV(b *testing.B) {
 		if err != nil || st.Len() != n {
 			b.Fatal(err)
 		}
-		st.Close()
+		_ = st.Close()
 	}
 	b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "rows/s")
 }
@@ -155,7 +155,7 @@ func BenchmarkStore(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer w.s.Close()
+	defer func() { _ = w.s.Close() }()
 	w.s.cols = make([]composer.Column, 4)
 	refs := make([]int64, 0, n)
 	for i := range n {

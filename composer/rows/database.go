@@ -74,12 +74,12 @@ func (s *statement) stream(ctx context.Context, q sqlx.PreparerContext, w *write
 	if err != nil {
 		return err
 	}
-	defer stmt.Close() //nolint:errcheck // its transaction ends with it
+	defer stmt.Close() // its transaction ends with it
 	rs, err := stmt.QueryContext(ctx, s.args...)
 	if err != nil {
 		return err
 	}
-	defer rs.Close() //nolint:errcheck // Err says it
+	defer rs.Close() // Err says it
 	if w.s.cols, err = s.columns(rs); err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func (f *file) read(ctx context.Context, w *writer) error {
 	if err != nil {
 		return missing(f.name, err)
 	}
-	defer in.Close() //nolint:errcheck // nothing was written
+	defer func() { _ = in.Close() }() // nothing was written
 	r := csvfile.New(in, f.delimiter)
 	if w.s.cols, err = f.header(r); err != nil {
 		return err

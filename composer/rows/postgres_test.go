@@ -277,7 +277,7 @@ func TestPostgresCut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	if len(restarts) != 3 || restarts[0] >= want || restarts[2] != want {
 		t.Errorf("the reads got to rows %v, want two that were cut and a whole one", restarts)
 	}
@@ -333,7 +333,7 @@ func TestPostgresSnapshot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	if s.Len() != 5000 || !once {
 		t.Errorf("%d rows", s.Len())
 	}

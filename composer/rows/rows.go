@@ -111,7 +111,7 @@ func Read(ctx context.Context, src Source, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer r.close() //nolint:errcheck // nothing was written
+	defer func() { _ = r.close() }() // nothing was written
 	for try := 0; ; try++ {
 		s, err := readInto(ctx, r, o)
 		b, again := err.(*broken)
@@ -139,7 +139,7 @@ func readInto(ctx context.Context, r reader, o Options) (*Store, error) {
 		err = w.finish()
 	}
 	if err != nil {
-		w.s.Close() //nolint:errcheck // it is thrown away
+		_ = w.s.Close() // it is thrown away
 		return nil, err
 	}
 	return w.s, nil

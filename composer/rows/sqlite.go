@@ -85,17 +85,17 @@ func (s *sqliteFile) query(ctx context.Context, w *writer, more string) error {
 	if err != nil {
 		return err
 	}
-	defer db.Close() //nolint:errcheck // nothing was written
+	defer db.Close() // nothing was written
 	conn, err := db.Connx(ctx)
 	if err != nil {
 		return err
 	}
-	defer conn.Close() //nolint:errcheck // nothing was written
+	defer conn.Close() // nothing was written
 	tx, err := conn.BeginTxx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() //nolint:errcheck // nothing was written
+	defer tx.Rollback() // nothing was written
 	return s.stmt.stream(ctx, tx, w, func(i int, v any) any { return sqliteValue(w.s.cols[i], v) })
 }
 

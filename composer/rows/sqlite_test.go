@@ -162,7 +162,7 @@ func TestSQLiteBusy(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				defer s.Close()
+				defer func() { _ = s.Close() }()
 				done <- s.Len()
 			}()
 			if mode == "WAL" { // a writer is in nobody's way

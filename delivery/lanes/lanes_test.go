@@ -47,7 +47,7 @@ func TestLanesKeepOrderAcrossSpill(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
 		store := NewStore(dir, rapid.SampledFrom([]int64{0, 1000, 20_000, 1 << 20}).Draw(t, "memory"), numbers{})
-		defer store.Close()
+		defer func() { _ = store.Close() }()
 		set := NewSet(store, 0, ownSite)
 		want := map[Key]*model{}
 		keys := []Key{{"a.example", 0}, {"b.example", 0}, {"b.example", 1}}
@@ -201,7 +201,7 @@ func chainItems(t *rapid.T, s *Store[int], c *chain) (xs []int) {
 func TestSpillFileReusesBlocks(t *testing.T) {
 	dir := t.TempDir()
 	store := NewStore(dir, 1000, numbers{})
-	defer store.Close()
+	defer func() { _ = store.Close() }()
 	set := NewSet(store, 0, ownSite)
 	k := Key{Domain: "a.example"}
 	most := uint32(0)
@@ -252,7 +252,7 @@ func TestSpillFileReusesBlocks(t *testing.T) {
 func TestMemoryIsSharedByDomain(t *testing.T) {
 	const memory = 1 << 20
 	store := NewStore(t.TempDir(), memory, numbers{})
-	defer store.Close()
+	defer func() { _ = store.Close() }()
 	set := NewSet(store, 0, ownSite)
 	for x := range 100_000 {
 		if err := set.Push(Key{Domain: fmt.Sprintf("d%d.example", x%500)}, x); err != nil {
@@ -317,7 +317,7 @@ func TestReadyRings(t *testing.T) {
 		p, _ := set.Take(one, 1)
 		flying = append(flying, p)
 	}
-	if relay.Lane() != two || relay.Lane() != two || set.Near() != 9+9 {
+	if a, b := relay.Lane(), relay.Lane(); a != two || b != two || set.Near() != 9+9 {
 		t.Errorf("a lane at its limit is ready still, %d near", set.Near())
 	}
 	set.Finish(&flying[0])
@@ -327,15 +327,18 @@ func TestReadyRings(t *testing.T) {
 	for range 3 {
 		relay.Enter()
 	}
-	if set.Pick() != set.Pick() || !set.Others(relay) {
+	if a, b := set.Pick(), set.Pick(); a != b || !set.Others(relay) {
 		t.Error("a site with hands for all that is ready is picked")
 	}
 	set.Hold(two, epoch.Add(time.Second))
-	if relay.Lane() != one || relay.Lane() != one {
+	if a, b := relay.Lane(), relay.Lane(); a != one || b != one {
 		t.Error("a held lane is ready")
 	}
-	if err := set.Wake(epoch.Add(time.Second), 1); err != nil || relay.Lane() == relay.Lane() {
-		t.Errorf("not ready again: %v", err)
+	if err := set.Wake(epoch.Add(time.Second), 1); err != nil {
+		t.Fatal(err)
+	}
+	if a, b := relay.Lane(), relay.Lane(); a == b {
+		t.Error("not ready again")
 	}
 }
 
@@ -361,7 +364,7 @@ func TestWhen(t *testing.T) {
 // meanwhile is taken together with a part of it.
 func TestDueParcelComesBackWhole(t *testing.T) {
 	store := NewStore(t.TempDir(), 1<<20, numbers{})
-	defer store.Close()
+	defer func() { _ = store.Close() }()
 	set, k := NewSet(store, 0, ownSite), Key{"a.example", 0}
 	at := When(epoch, epoch.Add(time.Second))
 	var errs []error

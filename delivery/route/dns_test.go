@@ -78,7 +78,9 @@ func (z *zone) serve(t *testing.T) *net.Resolver {
 			if err := s.Shutdown(); err != nil {
 				t.Error(err)
 			}
-			<-done
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
 		})
 	}
 	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {

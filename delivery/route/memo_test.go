@@ -38,12 +38,12 @@ func TestMergedAndRemembered(t *testing.T) {
 			t.Errorf("%d questions, want the cut one and one for all", n)
 		}
 		time.Sleep(keepGood - time.Second)
-		r.Route(t.Context(), "a.example")
+		_, _ = r.Route(t.Context(), "a.example")
 		if n := dns.count(); n != 2 {
 			t.Error("asked again within the time an answer is kept")
 		}
 		time.Sleep(2 * time.Second)
-		r.Route(t.Context(), "a.example")
+		_, _ = r.Route(t.Context(), "a.example")
 		if n := dns.count(); n != 3 {
 			t.Errorf("%d questions after the answer had aged", n)
 		}
@@ -97,7 +97,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	m := newMemo[int]()
 	ask := func(context.Context) (int, error) { return 1, nil }
 	for i := range memory + 10 {
-		m.get(t.Context(), fmt.Sprint(i), ask)
+		_, _ = m.get(t.Context(), fmt.Sprint(i), ask)
 		m.recall("0")
 	}
 	if len(m.byName) != memory || m.order.Len() != memory {

@@ -104,8 +104,8 @@ func Server(t testing.TB) string {
 // test process.
 func Stop() {
 	if shared.cmd != nil {
-		shared.stdin.Close()
-		shared.cmd.Wait() //nolint:errcheck // it ended, however
+		_ = shared.stdin.Close()
+		_ = shared.cmd.Wait() // it ended, however
 	}
 }
 
@@ -138,7 +138,7 @@ func (s *server) start() {
 		log, _ := os.ReadFile(filepath.Join(dir, "log"))
 		s.err = fmt.Errorf("starting PostgreSQL: %w\n%s", s.err, log)
 		Stop()
-		os.RemoveAll(dir) //nolint:errcheck // nothing to be done about it
+		_ = os.RemoveAll(dir) // nothing to be done about it
 	}
 }
 

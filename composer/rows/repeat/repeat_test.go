@@ -36,7 +36,7 @@ func TestAgainstMap(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
 		f := New(dir)
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		people := rapid.Uint64Range(1, 300).Draw(t, "people")
 		number := 0
 		first := map[uint64]int{}
@@ -105,7 +105,7 @@ func TestThroughFile(t *testing.T) {
 // A known row is the first of its kind wherever it is, and the others follow in the list's order.
 func TestKnownGoFirst(t *testing.T) {
 	f := New(t.TempDir())
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	for n, who := range []uint64{1, 2, 1, 2, 3, 1, 3} {
 		add := f.Add
 		if n+1 == 3 || n+1 == 6 || n+1 == 2 {
@@ -123,7 +123,7 @@ func TestKnownGoFirst(t *testing.T) {
 
 func TestMisuse(t *testing.T) {
 	f := New(t.TempDir())
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	for n, ok := range map[int]bool{0: false} {
 		if err := f.Add(n, mac(1)); (err == nil) != ok {
 			t.Errorf("row %d: %v", n, err)
@@ -152,7 +152,7 @@ func TestMisuse(t *testing.T) {
 
 func BenchmarkAdd(b *testing.B) {
 	f := New(b.TempDir())
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	for n := 1; b.Loop(); n++ {
 		if err := f.Add(n, mac(uint64(n))); err != nil {
 			b.Fatal(err)
