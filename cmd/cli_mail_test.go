@@ -36,12 +36,16 @@ func accepted(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(lines, "")), 0o600))
 }
 
-// sqlite makes a database: sql FILE.db SCRIPT.sql
-func sqlite(ts *testscript.TestScript, neg bool, args []string) {
+// runSQL runs a script in a database, of SQLite or PostgreSQL: sql FILE.db|URL SCRIPT.sql
+func runSQL(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
-		ts.Fatalf("usage: sql FILE.db SCRIPT.sql")
+		ts.Fatalf("usage: sql FILE.db|URL SCRIPT.sql")
 	}
-	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	driver, dsn := "sqlite", ts.MkAbs(args[0])
+	if strings.HasPrefix(args[0], "postgres:") {
+		driver, dsn = "postgres", args[0]
+	}
+	db, err := sql.Open(driver, dsn)
 	ts.Check(err)
 	defer db.Close()
 	_, err = db.Exec(ts.ReadFile(args[1]))

@@ -40,7 +40,7 @@ func TestSessions(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exitsWith, "eventually": eventually, "peer": peer, "free": free, "listening": listening, "postgres": postgres,
-			"mode": mode, "accepted": accepted, "sql": sqlite,
+			"mode": mode, "accepted": accepted, "sql": runSQL,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
