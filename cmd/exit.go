@@ -10,6 +10,7 @@ import (
 	"github.com/mailblast/mailblast/composer/rows"
 	"github.com/mailblast/mailblast/delivery"
 	"github.com/mailblast/mailblast/delivery/journal"
+	"github.com/mailblast/mailblast/delivery/journal/lock"
 )
 
 // The exit codes: sysexits(3) numbers where one fits. docs/exit-codes.md tells what to do about each.
@@ -90,7 +91,7 @@ func (e *env) explain(err error) int {
 func judge(err error) *fault {
 	var (
 		f      *fault
-		locked *journal.LockedError
+		locked *lock.HeldError
 		newer  *journal.NewerError
 		halt   *delivery.Halt
 	)

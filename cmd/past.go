@@ -10,6 +10,7 @@ import (
 
 	"github.com/mailblast/mailblast/cmd/campaign"
 	"github.com/mailblast/mailblast/delivery/journal"
+	"github.com/mailblast/mailblast/delivery/journal/lock"
 )
 
 // past is a run to look back on.
@@ -80,8 +81,8 @@ func (e *env) whereabouts() (dir, name string) {
 }
 
 // running tells who carries the run on at the moment. The lock is the campaign's, and who has it works on its latest run.
-func (p *past) running(ctx context.Context) (journal.Holder, bool, error) {
-	h, held, err := journal.Peek(p.dir, p.info.Campaign)
+func (p *past) running(ctx context.Context) (lock.Holder, bool, error) {
+	h, held, err := lock.Peek(p.dir, p.info.Campaign)
 	if err != nil || !held {
 		return h, false, stateFaultOrNil(err)
 	}

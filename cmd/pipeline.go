@@ -22,6 +22,7 @@ import (
 	"github.com/mailblast/mailblast/delivery"
 	"github.com/mailblast/mailblast/delivery/capture"
 	"github.com/mailblast/mailblast/delivery/journal"
+	"github.com/mailblast/mailblast/delivery/journal/lock"
 	"github.com/mailblast/mailblast/delivery/report"
 	"github.com/mailblast/mailblast/delivery/smtpout"
 )
@@ -34,7 +35,7 @@ type pipeline struct {
 	log *slog.Logger
 
 	store      *store
-	held       *journal.Held // nil in a rehearsal
+	held       *lock.Held // nil in a rehearsal
 	rows       *rows.Store
 	letter     *letter.Letter
 	capture    *capture.Server // nil: mail leaves

@@ -14,6 +14,7 @@ import (
 
 	"github.com/mailblast/mailblast/cmd/campaign"
 	"github.com/mailblast/mailblast/delivery/journal"
+	"github.com/mailblast/mailblast/delivery/journal/lock"
 )
 
 // store is where a run remembers: the state directory, or for a rehearsal a directory that ends with it.
@@ -109,12 +110,12 @@ func secret(c *campaign.Campaign, rehearsal bool) ([]byte, error) {
 }
 
 // lock takes the campaign's lock, so that it is never sent by two at once.
-func (e *env) lock(ctx context.Context, c *campaign.Campaign, run string) (*journal.Held, error) {
+func (e *env) lock(ctx context.Context, c *campaign.Campaign, run string) (*lock.Held, error) {
 	name := c.Name
 	if run != "" {
 		name += "/" + run
 	}
-	held, err := journal.Lock(ctx, c.State, c.Name, journal.Holder{PID: e.pid, Host: e.host, Start: e.now(), Run: name})
+	held, err := lock.Take(ctx, c.State, c.Name, lock.Holder{PID: e.pid, Host: e.host, Start: e.now(), Run: name})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Name, err)
 	}

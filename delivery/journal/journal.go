@@ -27,6 +27,8 @@ import (
 	"github.com/jmoiron/sqlx"
 	"modernc.org/sqlite" // the database/sql driver "sqlite" as well
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/mailblast/mailblast/delivery/journal/lock"
 )
 
 // Options of a Book.
@@ -155,7 +157,7 @@ func prepare(dir string) (file string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
-	if err := checkOwner(dir); err != nil {
+	if err := lock.CheckOwner(dir); err != nil {
 		return "", err
 	}
 	file = filepath.Join(dir, "journal.db")

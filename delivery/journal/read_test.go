@@ -215,41 +215,6 @@ func TestTemp(t *testing.T) {
 	}
 }
 
-func TestLock(t *testing.T) {
-	ctx, dir := context.Background(), t.TempDir()
-	check(t, chmod(dir))
-	me := Holder{PID: 4711, Host: "a", Start: time.Unix(1764000000, 0)}
-	held, err := Lock(ctx, dir, "spring/../w 1", me)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = Lock(ctx, dir, "spring/../w 1", Holder{PID: 1})
-	var locked *LockedError
-	if !errors.As(err, &locked) || locked.Holder.PID != 4711 || !locked.Holder.Start.Equal(me.Start) || !strings.Contains(err.Error(), "4711") {
-		t.Errorf("second lock: %v", err)
-	}
-	if h, ok, err := Peek(dir, "spring/../w 1"); !ok || err != nil || h.Run != "spring/../w 1" {
-		t.Errorf("peek: %v %v %v", h, ok, err)
-	}
-	other, err := Lock(ctx, dir, "autumn", me)
-	if err != nil {
-		t.Fatal(err)
-	}
-	check(t, other.Release())
-	check(t, held.Release())
-	if _, ok, err := Peek(dir, "spring/../w 1"); ok || err != nil {
-		t.Errorf("peek after release: %v %v", ok, err)
-	}
-	held, err = Lock(ctx, dir, "spring/../w 1", me)
-	if err != nil {
-		t.Fatal(err)
-	}
-	check(t, held.file.Close()) // as a killed process leaves it
-	if _, ok, err := Peek(dir, "spring/../w 1"); ok || err != nil {
-		t.Errorf("peek after a kill: %v %v", ok, err)
-	}
-}
-
 func FuzzIntent(f *testing.F) {
 	good := intent{key: [16]byte{1}, copy: 2, after: 3, via: 1, attempts: 4, tries: 500, first: -5, to: "p@x.test"}
 	f.Add(good.append(nil))

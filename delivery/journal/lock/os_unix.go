@@ -1,6 +1,6 @@
 //go:build unix
 
-package journal
+package lock
 
 import (
 	"errors"
@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// checkOwner refuses a directory in which somebody else could replace files.
-func checkOwner(dir string) error {
+// CheckOwner refuses a directory in which somebody else could replace files.
+func CheckOwner(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package journal
+package lock
 
 import (
 	"errors"
@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// checkOwner leaves who may write to the directory's access list.
-func checkOwner(dir string) error {
+// CheckOwner leaves who may write to the directory's access list.
+func CheckOwner(dir string) error {
 	info, err := os.Stat(dir)
 	if err == nil && !info.IsDir() {
 		err = fmt.Errorf("%s: not a directory", dir)

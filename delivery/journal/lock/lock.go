@@ -1,4 +1,9 @@
-package journal
+// Package lock keeps two processes from carrying on the same campaign, and tells who is at it:
+//
+//  1. Take locks the campaign's file in the state directory, without waiting, and writes who holds it into the file;
+//  2. the system gives the lock back when the process ends, in whatever way; Release does so in good time;
+//  3. Peek reads the holder, and believes it only while the lock is really held.
+package lock
 
 import (
 	"context"
@@ -20,10 +25,10 @@ type Holder struct {
 	Run   string    `json:"run"`
 }
 
-// LockedError says that another process carries the run on.
-type LockedError struct{ Holder Holder }
+// HeldError says that another process carries the run on.
+type HeldError struct{ Holder Holder }
 
-func (e *LockedError) Error() string {
+func (e *HeldError) Error() string {
 	h := e.Holder
 	if h.PID == 0 {
 		return "another process is at this run"
@@ -36,14 +41,14 @@ var errHeld = errors.New("held by another process")
 // Held is a lock until Release, or until the process ends in whatever way.
 type Held struct{ file *os.File }
 
-// Lock takes the lock of a run in a state directory. It does not wait; the error is *LockedError when another process
+// Take takes the lock of a run in a state directory. It does not wait; the error is *HeldError when another process
 // has it. The file is never unlinked: two processes could then lock two files of one name.
-func Lock(ctx context.Context, dir, run string, me Holder) (*Held, error) {
+func Take(ctx context.Context, dir, run string, me Holder) (*Held, error) {
 	path := lockFile(dir, run)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
-	if err := checkOwner(dir); err != nil {
+	if err := CheckOwner(dir); err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
@@ -53,7 +58,7 @@ func Lock(ctx context.Context, dir, run string, me Holder) (*Held, error) {
 	if err := patiently(ctx, f); err != nil {
 		holder, _ := readHolder(f) // without it the message says less
 		if errors.Is(err, errHeld) {
-			return nil, errors.Join(&LockedError{holder}, f.Close())
+			return nil, errors.Join(&HeldError{holder}, f.Close())
 		}
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
 	}

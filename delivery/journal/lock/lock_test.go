@@ -1,0 +1,52 @@
+package lock
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTake(t *testing.T) {
+	ctx, dir := context.Background(), t.TempDir()
+	check(t, os.Chmod(dir, 0o700)) //nolint:gosec // a directory
+	me := Holder{PID: 4711, Host: "a", Start: time.Unix(1764000000, 0)}
+	held, err := Take(ctx, dir, "spring/../w 1", me)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Take(ctx, dir, "spring/../w 1", Holder{PID: 1})
+	var locked *HeldError
+	if !errors.As(err, &locked) || locked.Holder.PID != 4711 || !locked.Holder.Start.Equal(me.Start) || !strings.Contains(err.Error(), "4711") {
+		t.Errorf("second lock: %v", err)
+	}
+	if h, ok, err := Peek(dir, "spring/../w 1"); !ok || err != nil || h.Run != "spring/../w 1" {
+		t.Errorf("peek: %v %v %v", h, ok, err)
+	}
+	other, err := Take(ctx, dir, "autumn", me)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, other.Release())
+	check(t, held.Release())
+	if _, ok, err := Peek(dir, "spring/../w 1"); ok || err != nil {
+		t.Errorf("peek after release: %v %v", ok, err)
+	}
+	held, err = Take(ctx, dir, "spring/../w 1", me)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, held.file.Close()) // as a killed process leaves it
+	if _, ok, err := Peek(dir, "spring/../w 1"); ok || err != nil {
+		t.Errorf("peek after a kill: %v %v", ok, err)
+	}
+}
