@@ -53,8 +53,6 @@ const batchSize = 256
 
 // gate walks the list and parts the rows into skipped ones and candidates. A batch is valid during the call only.
 func (c *Composer) gate(ctx context.Context, skip func(Skipped) error, take func([]candidate) error) error {
-	repeat, stop := c.repeats(ctx)
-	defer stop()
 	batch := make([]candidate, 0, batchSize)
 	flush := func() error {
 		if err := c.recall(ctx, batch); err != nil {
@@ -64,7 +62,23 @@ func (c *Composer) gate(ctx context.Context, skip func(Skipped) error, take func
 		batch = batch[:0]
 		return err
 	}
-	err := c.o.Rows.Each(ctx, func(r *Row) error {
+	err := c.sift(ctx, skip, func(_ *Row, m candidate) error {
+		if batch = append(batch, m); len(batch) < batchSize {
+			return nil
+		}
+		return flush()
+	})
+	if err != nil {
+		return err
+	}
+	return flush()
+}
+
+// sift reads the list and calls take for every row that is neither invalid nor repeated, skip for the others.
+func (c *Composer) sift(ctx context.Context, skip func(Skipped) error, take func(*Row, candidate) error) error {
+	repeat, stop := c.repeats(ctx)
+	defer stop()
+	return c.o.Rows.Each(ctx, func(r *Row) error {
 		m, s := c.read(r)
 		if s == nil {
 			first, err := repeat(r.Number)
@@ -78,15 +92,8 @@ func (c *Composer) gate(ctx context.Context, skip func(Skipped) error, take func
 		if s != nil {
 			return skip(*s)
 		}
-		if batch = append(batch, m); len(batch) < batchSize {
-			return nil
-		}
-		return flush()
+		return take(r, m)
 	})
-	if err != nil {
-		return err
-	}
-	return flush()
 }
 
 // read makes a candidate of a row, or says why it is invalid.
