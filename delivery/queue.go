@@ -63,24 +63,6 @@ func (d *Dispatcher) touchAll() {
 	}
 }
 
-// schedule finds threads for what is ready in the queues where something changed.
-func (d *Dispatcher) schedule(ctx context.Context) {
-	for again := true; again; {
-		again = false
-		for _, q := range d.queues {
-			if !q.dirty {
-				continue
-			}
-			again, q.dirty = true, false // a thread that ends makes room in the other queues
-			q.unpark()
-			if !d.stopping {
-				q.assign(ctx)
-			}
-			q.trim()
-		}
-	}
-}
-
 // unpark answers the threads that wait in Feed.Next and can go on, or must not wait any longer.
 func (q *queue) unpark() {
 	still := q.parked[:0]

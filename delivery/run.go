@@ -87,6 +87,24 @@ func (d *Dispatcher) loop(ctx context.Context) {
 	}
 }
 
+// schedule finds threads for what is ready in the queues where something changed.
+func (d *Dispatcher) schedule(ctx context.Context) {
+	for again := true; again; {
+		again = false
+		for _, q := range d.queues {
+			if !q.dirty {
+				continue
+			}
+			again, q.dirty = true, false // a thread that ends makes room in the other queues
+			q.unpark()
+			if !d.stopping {
+				q.assign(ctx)
+			}
+			q.trim()
+		}
+	}
+}
+
 // stop takes nothing more; what is in flight ends first. The first reason is the one Run returns.
 func (d *Dispatcher) stop(reason error) {
 	if !d.stopping {

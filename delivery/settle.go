@@ -75,6 +75,32 @@ func (d *Dispatcher) settleBatch(t *thread, hands []hand, os []Outcome, random f
 	}
 }
 
+// sweep gives an outcome to what the Sender left without one. Where the dot may have been written, none but Unknown is
+// certain not to send twice.
+func (d *Dispatcher) sweep(t *thread, a assignment, panicked bool) {
+	if len(t.hands) == 0 {
+		return
+	}
+	var os []Outcome
+	for id, h := range t.hands {
+		o := Outcome{ID: id, Status: NotTried, Text: "the sender gave no outcome"}
+		switch {
+		case h.f.armed.Load():
+			o.Status, o.Stage = Unknown, StageDot
+		case panicked:
+			o.Status, o.Class = Deferred, ClassSoft
+		}
+		if panicked {
+			o.Text = "a fault of our own while it was sent"
+		}
+		os = append(os, o)
+	}
+	if !panicked {
+		d.o.Log.Error("a sender returned without an outcome for every message", "queue", t.q.o.Name, "domain", a.domain, "messages", len(os))
+	}
+	d.settle(t, os)
+}
+
 // complete fills in what the Sender left to us.
 func (d *Dispatcher) complete(o *Outcome, q *queue, m *Message) {
 	if o.To == "" {

@@ -257,32 +257,6 @@ func (d *Dispatcher) backOff(s *lanes.Site[*Message]) {
 	s.Hold(d.now.Add(wait))
 }
 
-// sweep gives an outcome to what the Sender left without one. Where the dot may have been written, none but Unknown is
-// certain not to send twice.
-func (d *Dispatcher) sweep(t *thread, a assignment, panicked bool) {
-	if len(t.hands) == 0 {
-		return
-	}
-	var os []Outcome
-	for id, h := range t.hands {
-		o := Outcome{ID: id, Status: NotTried, Text: "the sender gave no outcome"}
-		switch {
-		case h.f.armed.Load():
-			o.Status, o.Stage = Unknown, StageDot
-		case panicked:
-			o.Status, o.Class = Deferred, ClassSoft
-		}
-		if panicked {
-			o.Text = "a fault of our own while it was sent"
-		}
-		os = append(os, o)
-	}
-	if !panicked {
-		d.o.Log.Error("a sender returned without an outcome for every message", "queue", t.q.o.Name, "domain", a.domain, "messages", len(os))
-	}
-	d.settle(t, os)
-}
-
 // failed judges the error of a Sender: the other way is taken where there is one, else the run stops.
 func (d *Dispatcher) failed(q *queue, a assignment, err error) {
 	if d.stopping && errors.Is(err, context.Canceled) {
