@@ -92,7 +92,7 @@ func fields(r *composer.Row) []string {
 // tell prints the summary: whole on a terminal and for a rehearsal, as one receipt line otherwise, and nothing where
 // there was nothing to do.
 func (p *pipeline) tell(ctx context.Context, end ending, s *sendScreen) error {
-	info, err := p.store.book.Find(ctx, p.run.Info().Name())
+	info, err := p.info(ctx)
 	if err != nil {
 		return stateFault(err)
 	}
@@ -125,6 +125,18 @@ func (p *pipeline) tell(ctx context.Context, end ending, s *sendScreen) error {
 		return ioFault(err)
 	}
 	return nil
+}
+
+// info is what the journal says of this run now. It is looked up by its number: a campaign's name alone means its latest
+// run, which another may be by now.
+func (p *pipeline) info(ctx context.Context) (journal.RunInfo, error) {
+	runs, err := p.store.book.Runs(ctx, p.c.Name, 0)
+	for _, r := range runs {
+		if r.ID == p.run.Info().ID {
+			return r, nil
+		}
+	}
+	return p.run.Info(), err
 }
 
 // summary is the last line of --json.
