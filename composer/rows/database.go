@@ -80,10 +80,12 @@ func (s *statement) stream(ctx context.Context, q sqlx.PreparerContext, w *write
 		return err
 	}
 	defer rs.Close() // Err says it
-	if w.s.cols, err = s.columns(rs); err != nil {
+	cols, err := s.columns(rs)
+	if err != nil {
 		return err
 	}
-	values := make([]any, len(w.s.cols))
+	w.columns(cols)
+	values := make([]any, len(cols))
 	into := make([]any, len(values))
 	for i := range values {
 		into[i] = &raw{&values[i]}

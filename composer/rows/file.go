@@ -52,11 +52,13 @@ func (f *file) read(ctx context.Context, w *writer) error {
 	}
 	defer func() { _ = in.Close() }() // nothing was written
 	r := csvfile.New(in, f.delimiter)
-	if w.s.cols, err = f.header(r); err != nil {
+	cols, err := f.header(r)
+	if err != nil {
 		return err
 	}
+	w.columns(cols)
 	for {
-		if w.s.n%256 == 0 && ctx.Err() != nil {
+		if w.Len()%256 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
 		rec, err := r.Next()
@@ -85,9 +87,9 @@ func (f *file) add(w *writer, rec csvfile.Record) error {
 	for _, s := range rec.Fields {
 		f.values = append(f.values, s)
 	}
-	if rec.Fault == "" && len(rec.Fields) != len(w.s.cols) {
-		rec.Fault = fmt.Sprintf("%s, the header has %d", count(len(rec.Fields), "field"), len(w.s.cols))
-		f.values = f.values[:min(len(f.values), len(w.s.cols))]
+	if rec.Fault == "" && len(rec.Fields) != len(w.cols) {
+		rec.Fault = fmt.Sprintf("%s, the header has %d", count(len(rec.Fields), "field"), len(w.cols))
+		f.values = f.values[:min(len(f.values), len(w.cols))]
 	}
 	return w.add(rec.Line, f.values, rec.Fault)
 }

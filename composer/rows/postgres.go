@@ -20,6 +20,7 @@ import (
 
 	"github.com/mailblast/mailblast/composer"
 	"github.com/mailblast/mailblast/composer/rows/sqltext"
+	"github.com/mailblast/mailblast/composer/rows/store"
 )
 
 // postgres is a query to a PostgreSQL server.
@@ -90,10 +91,10 @@ func (p *postgres) read(ctx context.Context, w *writer) error {
 		return p.judge(err)
 	}
 	begun := time.Now()
-	if err := p.stmt.stream(ctx, tx, w, func(i int, v any) any { return pgValue(w.s.cols[i], v) }); err != nil {
+	if err := p.stmt.stream(ctx, tx, w, func(i int, v any) any { return pgValue(w.cols[i], v) }); err != nil {
 		return p.judge(err)
 	}
-	p.o.Log.Info("recipients read", "source", p.name, "rows", w.s.n, "took", time.Since(begun))
+	p.o.Log.Info("recipients read", "source", p.name, "rows", w.Len(), "took", time.Since(begun))
 	return nil
 }
 
@@ -266,21 +267,21 @@ func pgValue(col composer.Column, v any) any {
 }
 
 func pgMoment(typ string, t time.Time) any {
-	m := Moment{Time: t, form: timestampForm}
+	m := store.Moment{Time: t, Form: store.Timestamp}
 	switch typ {
 	case "time", "timetz":
-		m.form = timeForm
+		m.Form = store.Time
 		if typ == "timetz" {
-			m.form = timetzForm
+			m.Form = store.TimeTZ
 		}
 		if t.Day() == 2 { // the driver's way to say 24:00:00, which no time.Time can
 			return strings.Replace(m.String(), "00:00:00", "24:00:00", 1)
 		}
 		return m
 	case "date":
-		m.form = dateForm
+		m.Form = store.Date
 	case "timestamptz":
-		m.form = timestamptzForm
+		m.Form = store.TimestampTZ
 	}
 	if year := t.Year(); year < 1 { // year 0 is 1 BC
 		m.Time = t.AddDate(1-2*year, 0, 0)

@@ -1,4 +1,4 @@
-// Package rows reads a campaign's recipients, once, into a row store:
+// Package rows reads a campaign's recipients, once, into a row store (package store):
 //
 //  1. Read opens the source: a CSV or TSV file, PostgreSQL, or SQLite;
 //  2. a database is asked in one short read-only transaction, and its answer is streamed;
@@ -46,6 +46,7 @@ package rows
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -53,6 +54,7 @@ import (
 	"time"
 
 	"github.com/mailblast/mailblast/composer"
+	"github.com/mailblast/mailblast/composer/rows/store"
 )
 
 // Source is where recipients come from: Path, or DSN and Query.
@@ -74,11 +76,10 @@ type Options struct {
 	Log      *slog.Logger  // nil: no log
 }
 
-const (
-	maxRestarts   = 4        // how often a cut read is started again
-	maxRecord     = 16 << 20 // octets of one row
-	progressEvery = 1 << 10  // rows
-)
+const maxRestarts = 4 // how often a cut read is started again
+
+// Store is a list as it was read.
+type Store = store.Store
 
 // reader is one kind of source. A faulty row goes into the store; an error ends the read.
 type reader interface {
@@ -131,18 +132,44 @@ func Read(ctx context.Context, src Source, o Options) (*Store, error) {
 }
 
 func readInto(ctx context.Context, r reader, o Options) (*Store, error) {
-	w, err := newWriter(o)
+	out, err := store.New(store.Options{Dir: o.Dir, Max: o.MaxStore, Progress: o.Progress})
 	if err != nil {
+		return nil, full(err)
+	}
+	if err := r.read(ctx, &writer{Writer: out}); err != nil {
+		out.Discard()
 		return nil, err
 	}
-	if err = r.read(ctx, w); err == nil {
-		err = w.finish()
-	}
+	s, err := out.Finish()
 	if err != nil {
-		_ = w.s.Close() // it is thrown away
-		return nil, err
+		out.Discard()
+		return nil, full(err)
 	}
-	return w.s, nil
+	return s, nil
+}
+
+// writer is where a reader puts its rows.
+type writer struct {
+	*store.Writer
+	cols []composer.Column
+}
+
+func (w *writer) columns(cols []composer.Column) {
+	w.cols = cols
+	w.Columns(cols)
+}
+
+// add appends one row. Values are not kept.
+func (w *writer) add(line int, values []any, fault string) error {
+	return full(w.Add(line, values, fault))
+}
+
+// full makes an *Error of what the store says.
+func full(err error) error {
+	if e, ok := errors.AsType[*store.Error](err); ok {
+		return &Error{Kind: Full, Source: "row store", Text: e.Text, Hint: e.Hint, Err: e.Err}
+	}
+	return err
 }
 
 // open picks the kind of source and checks what can be checked without touching it.

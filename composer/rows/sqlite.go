@@ -19,6 +19,7 @@ import (
 
 	"github.com/mailblast/mailblast/composer"
 	"github.com/mailblast/mailblast/composer/rows/sqltext"
+	"github.com/mailblast/mailblast/composer/rows/store"
 )
 
 // sqliteFile is a query to an SQLite database.
@@ -96,7 +97,7 @@ func (s *sqliteFile) query(ctx context.Context, w *writer, more string) error {
 		return err
 	}
 	defer tx.Rollback() // nothing was written
-	return s.stmt.stream(ctx, tx, w, func(i int, v any) any { return sqliteValue(w.s.cols[i], v) })
+	return s.stmt.stream(ctx, tx, w, func(i int, v any) any { return sqliteValue(w.cols[i], v) })
 }
 
 // primary gives the result code of SQLite without its extension.
@@ -174,13 +175,13 @@ func sqliteValue(col composer.Column, v any) any {
 func parseInt(b []byte) (int64, error) { return strconv.ParseInt(string(b), 10, 64) }
 
 // sqliteMoment gives the form of a time the driver has read in a column declared DATE, DATETIME or TIMESTAMP.
-func sqliteMoment(col composer.Column, t time.Time) Moment {
-	m := Moment{Time: t, form: timestampForm}
+func sqliteMoment(col composer.Column, t time.Time) store.Moment {
+	m := store.Moment{Time: t, Form: store.Timestamp}
 	switch {
-	case col.Type == "date" && m.midnight():
-		m.form = dateForm
-	case m.zoned():
-		m.form = timestamptzForm
+	case col.Type == "date" && m.Midnight():
+		m.Form = store.Date
+	case m.Zoned():
+		m.Form = store.TimestampTZ
 	}
 	return m
 }
@@ -190,7 +191,7 @@ func sqliteText(decl, s string) any {
 	switch decl {
 	case "time":
 		if t, err := time.Parse("15:04:05", s); err == nil {
-			return Moment{Time: t, form: timeForm}
+			return store.Moment{Time: t, Form: store.Time}
 		}
 	case "json":
 		return compactJSON([]byte(s))

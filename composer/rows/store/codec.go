@@ -1,4 +1,4 @@
-package rows
+package store
 
 import (
 	"encoding/binary"
@@ -48,7 +48,7 @@ func appendRow(b []byte, r *composer.Row) ([]byte, error) {
 			b = append(b, tag)
 		case Moment:
 			_, offset := v.Zone()
-			b = append(b, tagMoment, byte(v.form))
+			b = append(b, tagMoment, byte(v.Form))
 			b = binary.AppendVarint(b, v.Unix())
 			b = binary.AppendUvarint(b, uint64(v.Nanosecond()))
 			b = binary.AppendVarint(b, int64(offset))
@@ -159,7 +159,7 @@ func (d *decoder) value() any {
 }
 
 func (d *decoder) moment() any {
-	f := form(d.octet())
+	f := Form(d.octet())
 	sec, nsec, offset := d.varint(), d.int(), d.varint()
 	if d.bad || f >= forms || nsec >= int(time.Second) || offset < -24*3600 || offset > 24*3600 {
 		d.bad = true
@@ -169,5 +169,5 @@ func (d *decoder) moment() any {
 	if offset != 0 {
 		zone = time.FixedZone("", int(offset))
 	}
-	return Moment{Time: time.Unix(sec, int64(nsec)).In(zone), form: f}
+	return Moment{Time: time.Unix(sec, int64(nsec)).In(zone), Form: f}
 }

@@ -1,11 +1,9 @@
-package rows
+package store
 
 import (
 	"context"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -27,10 +25,10 @@ func TestStoreRoundTrip(t *testing.T) {
 			if off := rapid.IntRange(-50000, 50000).Draw(t, "zone"); off != 0 {
 				at = at.In(time.FixedZone("", off))
 			}
-			return Moment{Time: at, form: form(rapid.IntRange(0, int(forms)-1).Draw(t, "form"))}
+			return Moment{Time: at, Form: Form(rapid.IntRange(0, int(forms)-1).Draw(t, "form"))}
 		}).AsAny())
 	rapid.Check(t, func(t *rapid.T) {
-		w, err := newWriter(Options{Dir: dir, MaxStore: 1 << 40})
+		w, err := New(Options{Dir: dir, Max: 1 << 40})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -39,12 +37,12 @@ func TestStoreRoundTrip(t *testing.T) {
 		var want []string
 		for i, vs := range rapid.SliceOfN(rapid.SliceOfN(value, 0, 5), 0, 40).Draw(t, "rows") {
 			fault := rapid.SampledFrom([]string{"", "faulty"}).Draw(t, "fault")
-			if err := w.add(i*3, vs, fault); err != nil {
+			if err := w.Add(i*3, vs, fault); err != nil {
 				t.Fatal(err)
 			}
 			want = append(want, fmt.Sprintf("%d %d %q %v", i+1, i*3, fault, vs))
 		}
-		if err := w.finish(); err != nil {
+		if _, err := w.Finish(); err != nil {
 			t.Fatal(err)
 		}
 		var refs []int64
@@ -77,20 +75,20 @@ func sprint(r *composer.Row) string {
 }
 
 func TestTooLargeRow(t *testing.T) {
-	w, err := newWriter(Options{Dir: t.TempDir(), MaxStore: 1 << 40})
+	w, err := New(Options{Dir: t.TempDir(), Max: 1 << 40})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = w.s.Close() }()
 	w.s.cols = make([]composer.Column, 2)
 	big := strings.Repeat("x", maxRecord/2+1)
-	if err := w.add(1, []any{big, big}, ""); err != nil {
+	if err := w.Add(1, []any{big, big}, ""); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.add(2, []any{big, "y"}, ""); err != nil {
+	if err := w.Add(2, []any{big, "y"}, ""); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.finish(); err != nil {
+	if _, err := w.Finish(); err != nil {
 		t.Fatal(err)
 	}
 	first, err := w.s.At(0)
@@ -106,7 +104,7 @@ func TestTooLargeRow(t *testing.T) {
 // A damaged store gives an error, never a panic, and no value out of thin air: what decodes is what was encoded.
 func FuzzDecodeRow(f *testing.F) {
 	body, err := appendRow(nil, &composer.Row{Number: 7, Line: 9, Fault: "x", Values: []any{nil, "s", int64(-1), 0.5, true, false,
-		Moment{Time: time.Unix(1, 2).In(time.FixedZone("", 3600)), form: timestamptzForm}}})
+		Moment{Time: time.Unix(1, 2).In(time.FixedZone("", 3600)), Form: TimestampTZ}}})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -128,30 +126,9 @@ func FuzzDecodeRow(f *testing.F) {
 	})
 }
 
-func BenchmarkReadCSV(b *testing.B) {
-	const n = 1_000_000
-	path := filepath.Join(b.TempDir(), "a.csv")
-	var s strings.Builder
-	s.WriteString("email,first,last,city,plan,since\n")
-	for i := range n {
-		fmt.Fprintf(&s, "somebody%d@example.com,Some,Body,Berlin,pro,2026-11-24\n", i)
-	}
-	if err := os.WriteFile(path, []byte(s.String()), 0o600); err != nil {
-		b.Fatal(err)
-	}
-	for b.Loop() {
-		st, err := Read(b.Context(), Source{Path: path}, Options{Dir: b.TempDir()})
-		if err != nil || st.Len() != n {
-			b.Fatal(err)
-		}
-		_ = st.Close()
-	}
-	b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "rows/s")
-}
-
 func BenchmarkStore(b *testing.B) {
 	const n = 1_000_000
-	w, err := newWriter(Options{Dir: b.TempDir(), MaxStore: 1 << 40})
+	w, err := New(Options{Dir: b.TempDir(), Max: 1 << 40})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -160,11 +137,11 @@ func BenchmarkStore(b *testing.B) {
 	refs := make([]int64, 0, n)
 	for i := range n {
 		refs = append(refs, w.s.size)
-		if err := w.add(i, []any{"somebody@example.com", "Somebody", int64(i), true}, ""); err != nil {
+		if err := w.Add(i, []any{"somebody@example.com", "Somebody", int64(i), true}, ""); err != nil {
 			b.Fatal(err)
 		}
 	}
-	if err := w.finish(); err != nil {
+	if _, err := w.Finish(); err != nil {
 		b.Fatal(err)
 	}
 	b.Run("Each", func(b *testing.B) {

@@ -1,4 +1,12 @@
-package rows
+// Package store keeps the rows of a list in a file that nobody else can read:
+//
+//  1. New makes the file, and takes its name away at once where the system allows it;
+//  2. Columns are named, and Add appends rows; one that cannot be used is kept with its fault;
+//  3. Finish hands over the Store, which nothing changes any more;
+//  4. Each and At read rows back, in order or by reference, from any number of goroutines.
+//
+// Memory does not grow with the number of rows.
+package store
 
 import (
 	"bufio"
@@ -9,7 +17,6 @@ import (
 	"io"
 	"os"
 	"sync"
-	"unicode/utf8"
 
 	"github.com/mailblast/mailblast/composer"
 )
@@ -115,97 +122,4 @@ func uvarintLen(n uint64) int {
 		l++
 	}
 	return l
-}
-
-// maxBody bounds a record's body: a row of maxRecord and what encoding adds.
-const maxBody = 2 * maxRecord
-
-// writer appends rows to a store that nobody reads yet.
-type writer struct {
-	s    *Store
-	out  *bufio.Writer
-	body []byte
-	o    Options
-	row  composer.Row
-}
-
-func newWriter(o Options) (*writer, error) {
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		return nil, storeError(err)
-	}
-	f, err := os.CreateTemp(o.Dir, "rows-*") // mode 0600
-	if err != nil {
-		return nil, storeError(err)
-	}
-	s := &Store{f: f, name: f.Name()}
-	if os.Remove(s.name) == nil { // gone even when the process is killed, where the system allows it
-		s.name = ""
-	}
-	return &writer{s: s, out: bufio.NewWriterSize(f, 1<<18), o: o}, nil
-}
-
-func storeError(err error) *Error {
-	return &Error{Kind: Full, Source: "row store", Text: err.Error(), Err: err}
-}
-
-// add appends one row. Values are not kept. A row that is too large or not UTF-8 is kept as a faulty one.
-func (w *writer) add(line int, values []any, fault string) error {
-	w.row = composer.Row{Number: w.s.n + 1, Line: line, Values: values, Fault: fault}
-	if fault == "" {
-		if w.row.Fault = w.unfit(values); w.row.Fault != "" {
-			w.row.Values = nil
-		}
-	}
-	body, err := appendRow(w.body[:0], &w.row)
-	if err != nil {
-		return err
-	}
-	w.body = body
-	var lead [binary.MaxVarintLen64]byte
-	n := binary.PutUvarint(lead[:], uint64(len(body)))
-	if w.s.size += int64(n + len(body)); w.s.size > w.o.MaxStore {
-		return &Error{Kind: Full, Source: "row store", Text: fmt.Sprintf(
-			"the list takes more than %d octets at row %d, the limit of a row store (MaxStore)", w.o.MaxStore, w.row.Number),
-			Hint: "select fewer or shorter columns, or fewer rows"}
-	}
-	if _, err := w.out.Write(lead[:n]); err != nil {
-		return storeError(err)
-	}
-	if _, err := w.out.Write(body); err != nil {
-		return storeError(err)
-	}
-	w.s.n++
-	if w.o.Progress != nil && w.s.n%progressEvery == 0 {
-		w.o.Progress(w.s.n)
-	}
-	return nil
-}
-
-// unfit says why the values cannot be used.
-func (w *writer) unfit(values []any) string {
-	total := 0
-	for i, v := range values {
-		s, ok := v.(string)
-		if !ok {
-			continue
-		}
-		if total += len(s); total > maxRecord {
-			return fmt.Sprintf("the row is larger than %d MiB", maxRecord>>20)
-		}
-		if !utf8.ValidString(s) {
-			return fmt.Sprintf("column %s is not valid UTF-8", w.s.cols[i].Name)
-		}
-	}
-	return ""
-}
-
-func (w *writer) finish() error {
-	if err := w.out.Flush(); err != nil {
-		return storeError(err)
-	}
-	w.out = nil
-	if w.o.Progress != nil {
-		w.o.Progress(w.s.n)
-	}
-	return nil
 }
