@@ -176,5 +176,3 @@ func TestResume(t *testing.T) {
 	}
 	check(t, stop())
 }
-
-func chmod(dir string) error { return os.Chmod(dir, 0o700) }
