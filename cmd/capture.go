@@ -12,6 +12,7 @@ import (
 
 	"github.com/mailblast/mailblast/cmd/screen"
 	"github.com/mailblast/mailblast/delivery/capture"
+	"github.com/mailblast/mailblast/delivery/capture/refuse"
 )
 
 // captureHTTP is where the page is looked for.
@@ -64,7 +65,7 @@ func (o captureOptions) server(log *slog.Logger) (*capture.Server, error) {
 	if o.keep < 1 || o.latency < 0 {
 		return nil, failf(exitUsage, "--keep counts from 1 (see --discard), --latency from 0")
 	}
-	rules, err := capture.ParseFail(o.fail)
+	rules, err := refuse.Parse(o.fail)
 	if err != nil {
 		return nil, failf(exitUsage, "--fail: %w", err).hinted("[rcpt|data] [DOMAIN|ADDRESS] [N%%|once]=CODE [X.Y.Z] [TEXT], …")
 	}

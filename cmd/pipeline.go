@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -21,6 +20,7 @@ import (
 	"github.com/mailblast/mailblast/composer/rows/repeat"
 	"github.com/mailblast/mailblast/delivery"
 	"github.com/mailblast/mailblast/delivery/capture"
+	"github.com/mailblast/mailblast/delivery/capture/refuse"
 	"github.com/mailblast/mailblast/delivery/journal"
 	"github.com/mailblast/mailblast/delivery/journal/lock"
 	"github.com/mailblast/mailblast/delivery/report"
@@ -153,7 +153,7 @@ func (p *pipeline) openPeers(context.Context) (err error) {
 }
 
 func (p *pipeline) openCapture() error {
-	rules, err := capture.ParseFail(p.c.Capture.Fail)
+	rules, err := refuse.Parse(p.c.Capture.Fail)
 	if err != nil {
 		return failf(exitData, "capture: fail: %w", err)
 	}
@@ -204,7 +204,7 @@ func (p *pipeline) runKey(ctx context.Context) string {
 // contentHash changes when what people read changes.
 func contentHash(c *campaign.Campaign) string {
 	h := sha256.New()
-	io.WriteString(h, c.From+"\x00"+c.Subject+"\x00") //nolint:errcheck // a hash takes everything
+	h.Write([]byte(c.From + "\x00" + c.Subject + "\x00"))
 	files := []string{c.Template, c.Text}
 	for _, ext := range []string{".html", ".txt"} {
 		files = append(files, filepath.Join("layouts", c.Layout+ext), filepath.Join("layouts", "base"+ext))

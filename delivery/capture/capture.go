@@ -21,6 +21,7 @@ import (
 	"github.com/emersion/go-smtp"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/mailblast/mailblast/delivery/capture/refuse"
 	"github.com/mailblast/mailblast/delivery/capture/store"
 )
 
@@ -34,7 +35,7 @@ type Options struct {
 	Dir            string        // where the messages lie while the server lives; "" is the system's place for temporary files
 	Keep           int           // so many messages can be read, older ones are dropped; 0 is 10,000
 	Discard        bool          // count only, keep nothing
-	Fail           []Rule        // what to refuse; see ParseFail
+	Fail           []refuse.Rule // what to refuse
 	Latency        time.Duration // waited before the reply to each message
 	Random         *rand.Rand    // decides for rules with a percentage; nil is seeded by chance. Not to be used elsewhere
 	Log            *slog.Logger  // nil is silent
@@ -55,7 +56,7 @@ type Server struct {
 	http    net.Listener // nil: no page
 	store   *store.Store[summary]
 	tally   *tally
-	fail    *chooser
+	fail    *refuse.Chooser
 	page    *page
 	started time.Time
 	stop    chan struct{} // closed when Serve ends
@@ -75,7 +76,7 @@ func New(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{opts: o, log: o.Log, tally: newTally(), fail: newChooser(o.Fail, o.Random), stop: make(chan struct{}), started: time.Now()}
+	s := &Server{opts: o, log: o.Log, tally: newTally(), fail: refuse.New(o.Fail, o.Random), stop: make(chan struct{}), started: time.Now()}
 	if err := s.listen(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

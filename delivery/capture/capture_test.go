@@ -17,6 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/mailblast/mailblast/delivery/capture/refuse"
 	"github.com/mailblast/mailblast/delivery/capture/view"
 )
 
@@ -311,9 +312,9 @@ func count(l *listener) int {
 	return len(l.open)
 }
 
-func mustFail(t testing.TB, spec string) []Rule {
+func mustFail(t testing.TB, spec string) []refuse.Rule {
 	t.Helper()
-	rules, err := ParseFail(spec)
+	rules, err := refuse.Parse(spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -356,4 +357,17 @@ func transact(c *smtp.Client, body []byte) error {
 		return err
 	}
 	return w.Close()
+}
+
+func TestFailOverSMTP(t *testing.T) {
+	s := start(t, Options{Fail: mustFail(t, "bob@x.example=550 5.1.1 no such user, ann@x.example once=451 4.7.1 greylisted, data cy@x.example=554 5.7.1 no")})
+	for _, step := range [][2]string{{"bob@x.example", "550 5.1.1 no such user"}, {"ann@x.example", "451 4.7.1 greylisted"}, {"ann@x.example", ""}, {"cy@x.example", "554 5.7.1 no"}} {
+		err := send(t, s, letter(step[0], "x"), step[0])
+		if (err == nil) != (step[1] == "") || err != nil && strings.ReplaceAll(err.Error(), "\"", "") != step[1] {
+			t.Errorf("%s: %v, want %q", step[0], err, step[1])
+		}
+	}
+	if st := s.Stats(); st.Messages != 1 || st.Refused != 3 || st.Domains[0] != (Domain{"x.example", 1, 3}) {
+		t.Errorf("stats %+v", st)
+	}
 }

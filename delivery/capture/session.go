@@ -16,6 +16,7 @@ import (
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 
+	"github.com/mailblast/mailblast/delivery/capture/refuse"
 	"github.com/mailblast/mailblast/delivery/capture/store"
 )
 
@@ -100,7 +101,7 @@ func (c *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	if c.gone {
 		return errGone
 	}
-	if e := c.s.fail.pick(atRcpt, to); e != nil {
+	if e := c.s.fail.Pick(refuse.AtRcpt, to); e != nil {
 		c.s.tally.refuse(to)
 		return c.refuse(e)
 	}
@@ -139,7 +140,7 @@ func (c *session) Data(r io.Reader) error {
 	if !c.wait() {
 		return c.refuse(errGone)
 	}
-	if e := c.s.fail.pick(atData, c.to...); e != nil {
+	if e := c.s.fail.Pick(refuse.AtData, c.to...); e != nil {
 		c.s.tally.refuse(c.to...)
 		return c.refuse(e)
 	}

@@ -1,4 +1,9 @@
-package capture
+// Package refuse decides which mail a capture server refuses, and with which reply:
+//
+//  1. Parse reads the rules that somebody wrote;
+//  2. a Chooser is asked at each recipient and at the end of each message;
+//  3. the first rule that hits gives the reply: always, by chance, or the first time of each address.
+package refuse
 
 import (
 	"errors"
@@ -14,25 +19,27 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// Rule says what is refused, how often, and with which reply. ParseFail makes it.
+// Rule says what is refused, how often, and with which reply. Parse makes it.
 type Rule struct {
-	stage  stage
+	stage  Stage
 	target string  // "" all, a domain, or an address; lower case
 	chance float64 // in (0, 1]
 	once   bool    // only the first time of each address
 	reply  smtp.SMTPError
 }
 
-type stage uint8
+// Stage is when a rule is asked.
+type Stage uint8
 
+// The stages of a transaction.
 const (
-	atRcpt stage = iota
-	atData       // the reply to the message's final dot
+	AtRcpt Stage = iota // the reply to RCPT
+	AtData              // the reply to the message's final dot
 )
 
-// ParseFail reads rules, separated by commas: [rcpt|data] [DOMAIN|ADDRESS] [N%|once]=CODE [X.Y.Z] [TEXT]. The stage is
+// Parse reads rules, separated by commas: [rcpt|data] [DOMAIN|ADDRESS] [N%|once]=CODE [X.Y.Z] [TEXT]. The stage is
 // rcpt unless given; "once" refuses each address the first time only. The first rule that hits wins.
-func ParseFail(spec string) ([]Rule, error) {
+func Parse(spec string) ([]Rule, error) {
 	if strings.TrimSpace(spec) == "" {
 		return nil, nil
 	}
@@ -57,7 +64,7 @@ func parseRule(item string) (Rule, error) {
 	words := strings.Fields(what)
 	if len(words) > 0 && (words[0] == "rcpt" || words[0] == "data") {
 		if words[0] == "data" {
-			r.stage = atData
+			r.stage = AtData
 		}
 		words = words[1:]
 	}
@@ -149,10 +156,10 @@ func parseEnhanced(s string) (smtp.EnhancedCode, bool) {
 	return ec, true
 }
 
-// String is the rule as ParseFail reads it.
+// String is the rule as Parse reads it.
 func (r Rule) String() string {
 	words := []string{"rcpt"}
-	if r.stage == atData {
+	if r.stage == AtData {
 		words[0] = "data"
 	}
 	if r.target != "" {
@@ -172,8 +179,8 @@ func (r *Rule) matches(addr string) bool {
 		strings.HasSuffix(addr, r.target) && addr[len(addr)-len(r.target)-1] == '@' && !strings.Contains(r.target, "@")
 }
 
-// chooser applies rules. It remembers, for once, eight bytes an address.
-type chooser struct {
+// Chooser applies rules. It remembers, for once, eight bytes an address.
+type Chooser struct {
 	mu    sync.Mutex
 	rules []Rule
 	rnd   *rand.Rand
@@ -181,19 +188,20 @@ type chooser struct {
 	seen  []map[uint64]struct{} // by rule
 }
 
-func newChooser(rules []Rule, rnd *rand.Rand) *chooser {
+// New applies rules; a nil rnd is seeded by chance.
+func New(rules []Rule, rnd *rand.Rand) *Chooser {
 	if rnd == nil {
 		rnd = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	}
-	c := &chooser{rules: rules, rnd: rnd, seed: maphash.MakeSeed(), seen: make([]map[uint64]struct{}, len(rules))}
+	c := &Chooser{rules: rules, rnd: rnd, seed: maphash.MakeSeed(), seen: make([]map[uint64]struct{}, len(rules))}
 	for i := range c.seen {
 		c.seen[i] = make(map[uint64]struct{})
 	}
 	return c
 }
 
-// pick gives the reply to refuse these recipients with, or nil.
-func (c *chooser) pick(at stage, to ...string) *smtp.SMTPError {
+// Pick gives the reply to refuse these recipients with, or nil.
+func (c *Chooser) Pick(at Stage, to ...string) *smtp.SMTPError {
 	if len(c.rules) == 0 {
 		return nil
 	}
@@ -209,7 +217,7 @@ func (c *chooser) pick(at stage, to ...string) *smtp.SMTPError {
 	return nil
 }
 
-func (c *chooser) hits(i int, to []string) bool {
+func (c *Chooser) hits(i int, to []string) bool {
 	r, match, fresh := &c.rules[i], false, false
 	for _, a := range to {
 		a = strings.ToLower(a)
