@@ -11,9 +11,12 @@
 package campaign
 
 import (
+	"context"
 	"net/netip"
 	"strconv"
 	"time"
+
+	"github.com/mailblast/mailblast/cmd/campaign/secret"
 )
 
 // Campaign is a checked campaign.yaml. docs/campaign.md says what each key means.
@@ -66,6 +69,9 @@ type Campaign struct {
 	origins map[string]string
 	set     []Setting
 }
+
+// Secret is text that is never printed.
+type Secret = secret.Text
 
 // DefaultKey is the value of Key and Unique that stands for the to address.
 const DefaultKey = "email"
@@ -137,6 +143,20 @@ type Relay struct {
 	Hello  string // empty: the machine's name
 	CAFile string // absolute; empty: the system's roots
 	dir    string // where commands run
+}
+
+// Credential gets the password or token when it is needed: from campaign.yaml, a file, or the first line that a command
+// prints. It is empty when there is none.
+func (r *Relay) Credential(ctx context.Context) (Secret, error) {
+	switch {
+	case len(r.TokenCommand) > 0:
+		return secret.Command(ctx, "token_command", r.TokenCommand, r.dir)
+	case len(r.PasswordCommand) > 0:
+		return secret.Command(ctx, "password_command", r.PasswordCommand, r.dir)
+	case r.PasswordFile != "":
+		return secret.ReadFile(r.PasswordFile)
+	}
+	return r.Password, nil
 }
 
 // Capture is what the built-in capture server does in rehearsals.

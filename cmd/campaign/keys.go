@@ -106,7 +106,7 @@ func relayKeys(r *Relay) []field {
 		{"port", count(&r.Port, 1, 65535), "", "Default: 465 with tls: implicit, else 587."},
 		{"tls", oneOf(&r.TLS, "starttls", "implicit", "opportunistic", "none"), "", "starttls and implicit demand a valid certificate. Default: starttls; opportunistic on loopback addresses."},
 		{"user", text(&r.User), "", "Without one there is no login."},
-		{"password", secret(&r.Password), "", "As ${VARIABLE}. Written out, the file must be readable by you alone."},
+		{"password", secretText(&r.Password), "", "As ${VARIABLE}. Written out, the file must be readable by you alone."},
 		{"password_file", path(&r.PasswordFile), "", "Its first line is the password; it must be readable by you alone (mode 0600)."},
 		{"password_command", argv{&r.PasswordCommand}, "", "A program with its arguments that prints the password; no shell, 10 s."},
 		{"token_command", argv{&r.TokenCommand}, "", "A program with its arguments that prints a bearer token for XOAUTH2."},

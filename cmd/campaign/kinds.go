@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/mailblast/mailblast/cmd/campaign/secret"
 	"github.com/mailblast/mailblast/cmd/campaign/source"
 )
 
@@ -127,12 +128,12 @@ func letterText(p *string) scalar {
 	return k
 }
 
-func secret(p *Secret) scalar {
+func secretText(p *Secret) scalar {
 	return scalar{want: "text", print: func() string { return p.String() }, json: jsonType("string"), parse: func(s string) *misfit {
 		if s == "" {
 			return &misfit{"it is empty", ""}
 		}
-		*p = NewSecret(s)
+		*p = secret.New(s)
 		return nil
 	}}
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/mailblast/mailblast/cmd/campaign/secret"
 	"github.com/mailblast/mailblast/cmd/campaign/source"
 	"github.com/mailblast/mailblast/delivery/address"
 )
@@ -92,12 +93,12 @@ func domain(p *string) scalar {
 }
 
 func secretKey(p *Secret) scalar {
-	k := secret(p)
+	k := secretText(p)
 	k.parse = func(s string) *misfit {
 		if len(s) < 16 {
 			return &misfit{"it must have 16 characters at least", "make one with: openssl rand -hex 32"}
 		}
-		*p = NewSecret(s)
+		*p = secret.New(s)
 		return nil
 	}
 	return k
@@ -143,7 +144,7 @@ func database(p *Secret) scalar {
 			if _, err := url.Parse(dsn); err != nil && scheme != "sqlite" {
 				return &misfit{"it is no URL such as postgres://user:password@host/database", "characters such as @ : / # in a password are written as %40 %3A %2F %23"}
 			}
-			*p = NewSecret(dsn)
+			*p = secret.New(dsn)
 			return nil
 		},
 		relative: func(dir string) {
@@ -152,7 +153,7 @@ func database(p *Secret) scalar {
 				if !filepath.IsAbs(file) {
 					file = filepath.Join(dir, file)
 				}
-				*p = NewSecret("sqlite:" + file)
+				*p = secret.New("sqlite:" + file)
 			}
 		}}
 }
@@ -164,7 +165,7 @@ func redact(dsn string) string {
 	}
 	u, err := url.Parse(dsn)
 	if err != nil {
-		return masked
+		return secret.Masked
 	}
 	if _, has := u.User.Password(); has {
 		u.User = url.User(u.User.Username())

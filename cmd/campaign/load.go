@@ -105,7 +105,7 @@ func (l *loader) open(path string) (*source.File, error) {
 		return nil, err
 	}
 	parsed := source.Parse(path, data)
-	l.files[path] = &read{File: parsed, dir: filepath.Dir(abs), shared: info.Mode().Perm()&0o077 != 0, foreign: foreign(info)}
+	l.files[path] = &read{File: parsed, dir: filepath.Dir(abs), shared: info.Mode().Perm()&0o077 != 0, foreign: source.Foreign(info)}
 	l.faults = append(l.faults, parsed.Faults...)
 	return parsed, nil
 }

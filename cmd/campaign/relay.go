@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mailblast/mailblast/cmd/campaign/secret"
 	"github.com/mailblast/mailblast/cmd/campaign/source"
 	"github.com/mailblast/mailblast/delivery/address"
 )
@@ -72,7 +73,7 @@ func (l *loader) relayURL(r *Relay, path string, n *source.Node, s string) {
 	take(count(&r.Port, 1, 65535), u.Port())
 	r.User = u.User.Username()
 	if password, ok := u.User.Password(); ok {
-		r.Password = NewSecret(password)
+		r.Password = secret.New(password)
 		l.plaintext(path, n)
 	}
 	for key, values := range u.Query() {
@@ -173,7 +174,7 @@ func (l *loader) checkFiles(path string, r *Relay, n *source.Node) {
 			l.fault(v.Pos, v.Width, path+"."+key+": the file "+fault, "chmod 600 "+v.Text)
 		}
 	}
-	look("password_file", r.PasswordFile, private)
+	look("password_file", r.PasswordFile, secret.Private)
 	look("ca_file", r.CAFile, func(os.FileInfo) string { return "" })
 }
 

@@ -1,6 +1,6 @@
 //go:build unix
 
-package campaign
+package source
 
 import (
 	"io/fs"
@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// foreign tells that somebody else could have written a file that we did not ask for by name: a mailblast.yaml in a
+// Foreign tells that somebody else could have written a file that we did not ask for by name: a mailblast.yaml in a
 // folder above may name a command to run.
-func foreign(info fs.FileInfo) bool {
+func Foreign(info fs.FileInfo) bool {
 	if info.Mode().Perm()&0o002 != 0 {
 		return true
 	}
