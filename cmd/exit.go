@@ -116,8 +116,14 @@ func judge(err error) *fault {
 
 // halted is what a server's refusal of us means for the user.
 func halted(h *delivery.Halt) *fault {
+	if h.Code/100 == 4 && (h.Stage == delivery.StageAuth || h.Stage == delivery.StageTLS) { // 454 (RFC 4954 §6, RFC 3207 §4)
+		return failf(exitUnavailable, "%s cannot let us in for now: %s", h.Host, said(h)).hinted("ask whoever runs that server; test with: mailblast check")
+	}
 	switch h.Stage {
 	case delivery.StageAuth:
+		if h.Code == 0 { // we did not try
+			return failf(exitDenied, "%s: %s", h.Host, h.Text).hinted("smtp: in campaign.yaml; test with: mailblast check")
+		}
 		return failf(exitDenied, "%s refused the login: %s", h.Host, said(h)).hinted("check user and password; test with: mailblast check")
 	case delivery.StageTLS:
 		return failf(exitDenied, "%s: no safe TLS: %s", h.Host, said(h)).hinted("smtp: tls and ca_file in campaign.yaml; test with: mailblast check")
@@ -125,6 +131,11 @@ func halted(h *delivery.Halt) *fault {
 		return failf(exitUnavailable, "%s cannot be reached: %s", h.Host, said(h)).hinted("test with: mailblast check")
 	}
 	return failf(exitDenied, "%s refuses our mail: %s", h.Host, said(h)).hinted("ask whoever runs that server")
+}
+
+// passing tells of trouble that may be over in a moment.
+func passing(h *delivery.Halt) bool {
+	return h.Stage == delivery.StageConnect || h.Stage == delivery.StageResolve || h.Code/100 == 4
 }
 
 // said is a reply as the server gave it, or our own words.

@@ -277,3 +277,32 @@ bcc: [c@c.test, d@d.test]
 		t.Errorf("blind copies can be seen:\n%s", m[0].Data)
 	}
 }
+
+// A relay that cannot check logins for now has refused nobody: it is asked again for a while.
+func TestRelayLoginLater(t *testing.T) {
+	t.Parallel()
+	var refusals atomic.Int32
+	relay := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0", User: "ana", Password: "correct horse", Reply: func(verb, _ string) string {
+		if verb == "AUTH" && refusals.Add(-1) >= 0 {
+			return "454 4.7.0 temporary authentication failure"
+		}
+		return ""
+	}})
+	s := newSending(t, map[string]string{"list.csv": list("a@a.test"), "campaign.yaml": campaignHead + fmt.Sprintf(
+		"smtp: {host: 127.0.0.1, port: %d, tls: none, insecure_auth: true, user: ana, password: \"${RELAY_PASSWORD}\"}\n", relay.Port())})
+	s.env = relayPassword
+	refusals.Store(1000)
+	s.run("send", "--patience", "2s").exits(exitUnavailable).says("cannot let us in for now: 454 4.7.0", "Nothing was sent")
+	refusals.Store(1)
+	s.run("send").exits(exitOK)
+	once(t, []string{"a@a.test"}, relay)
+}
+
+// A relay that never greets cannot be reached.
+func TestRelaySilent(t *testing.T) {
+	t.Parallel()
+	relay := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0", Scripts: []string{"connect: hang"}})
+	s := newSending(t, map[string]string{"list.csv": list("a@a.test"),
+		"campaign.yaml": campaignHead + fmt.Sprintf("smtp: {host: 127.0.0.1, port: %d, tls: none}\n", relay.Port())})
+	s.run("send", "--patience", "1s").exits(exitUnavailable).says("cannot be reached: no answer within 1s", "Nothing was sent")
+}

@@ -133,22 +133,20 @@ func (o oneRow) Each(ctx context.Context, f func(*composer.Row) error) error {
 }
 
 // preflight talks to the relay once before the first message: a login that is refused must not be tried for everyone.
-// A relay that cannot be reached is tried for a while, and its fallback after it.
+// A relay that cannot be reached, or cannot let us in for now, is tried for a while, and its fallback after it.
 func (p *pipeline) preflight(ctx context.Context) error {
 	if p.planned.ToSend == 0 || p.capture != nil || p.c.Delivery == "direct" && p.target == nil {
 		return nil
 	}
 	end := time.Now().Add(p.o.patience)
 	for wait := 500 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		within, cancel := context.WithDeadline(ctx, end)
-		_, err := p.transport.Probe(within, 0)
-		cancel()
+		err := p.probe(ctx, 0, time.Until(end))
 		var h *delivery.Halt
-		if err == nil || !errors.As(err, &h) || h.Stage != delivery.StageConnect && h.Stage != delivery.StageResolve {
+		if err == nil || !errors.As(err, &h) || !passing(h) {
 			return err
 		}
 		if p.fallback() {
-			if _, err2 := p.transport.Probe(ctx, 1); err2 == nil {
+			if p.probe(ctx, 1, p.o.patience) == nil {
 				p.log.Warn("the relay cannot be reached, the fallback takes over", "relay", h.Host, "error", h.Text)
 				return nil
 			}
@@ -164,4 +162,15 @@ func (p *pipeline) preflight(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// probe talks to one way out. A server that gives no answer in time cannot be reached.
+func (p *pipeline) probe(ctx context.Context, path int, patience time.Duration) error {
+	within, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	_, err := p.transport.Probe(within, path)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return &delivery.Halt{Stage: delivery.StageConnect, Host: p.via(), Text: "no answer within " + p.o.patience.String()}
+	}
+	return err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/smtpout/hosts"
 )
 
 // Peer is what a path leads to, as a greeting shows it.
@@ -17,13 +18,15 @@ type Peer struct {
 }
 
 // Probe connects over a path, logs in and says goodbye, without sending anything. The error is a *delivery.Halt: a
-// login or TLS that is refused, or a server that cannot be reached.
+// login or TLS that is refused, or a server that cannot be reached. It dials whatever is remembered of the server, and
+// nothing is held against it afterwards: who probes again wants to know whether it is back.
 func (t *Transport) Probe(ctx context.Context, path int) (Peer, error) {
 	if path < 0 || path >= len(t.o.Paths) {
 		return Peer{}, fmt.Errorf("smtp: no path %d", path)
 	}
 	s := &sender{t: t, o: QueueOptions{Name: "\x00probe", PerConnection: 1, Idle: defaultIdle}}
-	c, f, err := t.connection(ctx, s, aim{via: path}, nil)
+	afresh := &Transport{o: t.o, log: t.log, conns: t.conns, hosts: hosts.New(), cache: t.cache}
+	c, f, err := afresh.connection(ctx, s, aim{via: path}, nil)
 	switch {
 	case err != nil:
 		return Peer{}, fmt.Errorf("smtp: %w", err)

@@ -174,6 +174,20 @@ func TestProbeOfADeadServer(t *testing.T) {
 	}
 }
 
+// Who probes again is told how the server is now, not how it was.
+func TestProbeAgain(t *testing.T) {
+	p := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0", Scripts: []string{"connect: 421 4.3.2 starting up; drop", ""}})
+	tr, stop := running(t, Options{Paths: []Path{relayTo(p, "mx.example", route.None)}})
+	defer stop()
+	var halt *delivery.Halt
+	if _, err := tr.Probe(t.Context(), 0); !errors.As(err, &halt) || halt.Code != 421 {
+		t.Errorf("%v", err)
+	}
+	if _, err := tr.Probe(t.Context(), 0); err != nil {
+		t.Errorf("it is up: %v", err)
+	}
+}
+
 // A connection that the peer closed while it was idle, silently or with 421, is replaced before anything is said on it.
 func TestIdleConnectionFoundClosed(t *testing.T) {
 	for _, bye := range []string{"drop", "421 4.4.2 idle; drop", "rst"} {
