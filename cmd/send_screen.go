@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"strings"
 
 	"github.com/mailblast/mailblast/cmd/campaign"
 	"github.com/mailblast/mailblast/cmd/screen"
@@ -80,13 +81,17 @@ func (e *env) machine(asJSON bool, run func() error) error {
 		return err
 	}
 	f := judge(err)
+	lines := strings.Split(f.Error(), "\n")
+	for i, l := range lines {
+		lines[i] = screen.Printable(l)
+	}
 	said := struct {
 		V     int    `json:"v"`
 		Type  string `json:"type"`
 		Exit  int    `json:"exit"`
 		Error string `json:"error"`
 		Hint  string `json:"hint,omitempty"`
-	}{1, "error", f.code, screen.Printable(f.Error()), f.hint}
+	}{1, "error", f.code, strings.Join(lines, "\n"), f.hint}
 	if f.summed { // the summary was the last line already
 		return err
 	}
