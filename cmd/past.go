@@ -116,7 +116,7 @@ func (e *env) completeRuns(c *cobra.Command, args []string, _ string) ([]string,
 	if err != nil {
 		return nil, done
 	}
-	defer book.Close()
+	defer func() { _ = book.Close() }()
 	infos, err := book.Runs(c.Context(), "", 50)
 	if err != nil {
 		return nil, done
