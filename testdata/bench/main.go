@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -54,7 +55,7 @@ func main() {
 		log.Fatal(err)
 	}
 	run("go", "build", "-o", filepath.Join(work, "sink"), "./sink")
-	build := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(work, "mailblast"), ".")
+	build := exec.Command("go", "build", "-o", filepath.Join(work, "mailblast"), ".")
 	build.Dir = root
 	if b, err := build.CombinedOutput(); err != nil {
 		log.Fatalf("go build: %v\n%s", err, b)
@@ -199,10 +200,11 @@ func measure(c *exec.Cmd) (r result) {
 
 // listening looks the sink's port up without connecting to it.
 func listening() bool {
-	_, port, _ := net.SplitHostPort(addr)
-	var n int
-	fmt.Sscan(port, &n)
-	b, _ := os.ReadFile("/proc/net/tcp")
+	n := netip.MustParseAddrPort(addr).Port()
+	b, err := os.ReadFile("/proc/net/tcp")
+	if err != nil {
+		log.Fatal(err)
+	}
 	return bytes.Contains(b, fmt.Appendf(nil, "0100007F:%04X 00000000:0000 0A", n))
 }
 
@@ -258,7 +260,7 @@ Machine: %s, %d cores; %s; %s.
 		}
 		b.WriteString("\n")
 	}
-	b.WriteString("\nMade by `make bench`.\n")
+	b.WriteString("\nMemory does not grow with the list: `TestLongMillion` (`make long`) holds a million rows to 1.2 times the peak of a\nhundred thousand, and `TestVolume` a hundred thousand of a PostgreSQL to 100 MB.\n\nMade by `make bench`.\n")
 	return b.String()
 }
 
