@@ -137,7 +137,14 @@ type QueueStats struct {
 
 // Stats gives the state of every queue, the general one last.
 func (d *Dispatcher) Stats() []QueueStats {
-	if !d.started.given() || d.ended.given() {
+	switch {
+	case !d.started.given(): // nothing is in it, and Run may begin at this moment
+		all := make([]QueueStats, len(d.queues))
+		for i, q := range d.queues {
+			all[i] = QueueStats{Name: q.o.Name, Max: q.max}
+		}
+		return all
+	case d.ended.given():
 		return d.stats()
 	}
 	reply := make(chan []QueueStats, 1)

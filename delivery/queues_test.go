@@ -443,3 +443,21 @@ func TestOptionFaults(t *testing.T) {
 		}
 	}
 }
+
+// A screen may look at the queues before, while and after Run begins.
+func TestStatsWhileRunBegins(t *testing.T) {
+	for range 50 {
+		r := newRig(t, Options{General: QueueOptions{Connections: 2, Sender: &fakeSender{}}})
+		r.d.Close()
+		ended := make(chan error, 1)
+		go func() { ended <- r.d.Run(t.Context()) }()
+		for range 20 {
+			if s := r.d.Stats()[0]; s.Name != "general" || s.Max != 2 {
+				t.Fatalf("%+v", s)
+			}
+		}
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
