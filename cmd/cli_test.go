@@ -36,6 +36,7 @@ func TestSessions(t *testing.T) {
 			env.Values["peers"] = map[string]*smtptest.Peer{}
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("TZ", "UTC")
+			env.Setenv("GORACE", "atexit_sleep_ms=10") // of a second, which each of many processes would sleep with -race
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
