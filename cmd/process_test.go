@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -33,6 +34,7 @@ type child struct {
 	*exec.Cmd
 	out, err bytes.Buffer
 	done     chan struct{} // closed when it has ended
+	peakKiB  atomic.Int64
 }
 
 // start runs the binary in dir, with none of the test's MAILBLAST_… variables.
@@ -44,6 +46,7 @@ func (p program) start(t *testing.T, dir string, args ...string) *child {
 	if err := r.Start(); err != nil {
 		t.Fatal(err)
 	}
+	go r.watchPeak()
 	go func() {
 		_ = r.Wait() // its state tells
 		close(r.done)

@@ -19,7 +19,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -179,7 +178,11 @@ func measure(c *exec.Cmd) (r result) {
 	}
 	var said bytes.Buffer
 	c.Stdout, c.Stderr = &said, &said
-	if err := c.Run(); err != nil {
+	if err := c.Start(); err != nil {
+		log.Fatal(err)
+	}
+	peak := watchPeak(c.Process.Pid)
+	if err := c.Wait(); err != nil {
 		log.Printf("%s: %v\n%s", c.Path, err, said.Bytes())
 	}
 	if err := sink.Wait(); err != nil {
@@ -192,10 +195,29 @@ func measure(c *exec.Cmd) (r result) {
 	if err := json.Unmarshal(b, &r); err != nil {
 		log.Fatal(err)
 	}
-	usage := c.ProcessState.SysUsage().(*syscall.Rusage)
 	r.cpu = c.ProcessState.UserTime() + c.ProcessState.SystemTime()
-	r.peak = usage.Maxrss
+	r.peak = <-peak
 	return r
+}
+
+// watchPeak reads the most memory a process has resident, in KiB, until it has ended. What wait4 says of it is no use: a
+// child counts with the memory of the one that started it until it becomes the program.
+func watchPeak(pid int) <-chan int64 {
+	out := make(chan int64, 1)
+	go func() {
+		var peak int64
+		for {
+			b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+			_, line, ok := bytes.Cut(b, []byte("VmHWM:"))
+			if err != nil || !ok { // it has ended
+				out <- peak
+				return
+			}
+			fmt.Sscan(string(line), &peak)
+			time.Sleep(5 * time.Millisecond)
+		}
+	}()
+	return out
 }
 
 // listening looks the sink's port up without connecting to it.

@@ -1,6 +1,0 @@
-//go:build !unix
-
-package cmd
-
-// peak is not known here.
-func (r *child) peak() float64 { return 0 }
