@@ -2,15 +2,9 @@ package cmd
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"log/slog"
-	"net"
 	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 
 	"github.com/mailblast/mailblast/cmd/campaign"
 	"github.com/mailblast/mailblast/cmd/screen"
@@ -20,7 +14,6 @@ import (
 	"github.com/mailblast/mailblast/composer/rows/repeat"
 	"github.com/mailblast/mailblast/delivery"
 	"github.com/mailblast/mailblast/delivery/capture"
-	"github.com/mailblast/mailblast/delivery/capture/refuse"
 	"github.com/mailblast/mailblast/delivery/journal"
 	"github.com/mailblast/mailblast/delivery/journal/lock"
 	"github.com/mailblast/mailblast/delivery/report"
@@ -132,95 +125,6 @@ func (p *pipeline) readList(ctx context.Context) (err error) {
 	return nil
 }
 
-// openPeers starts the capture server where the mail is to stay here, and makes the way out.
-func (p *pipeline) openPeers(context.Context) (err error) {
-	switch dry := p.o.dryRun; {
-	case p.o.test != "" && !p.c.SMTP.Capture && dry == "":
-	case strings.Contains(dry, ":") && !strings.ContainsRune(dry, filepath.Separator):
-		host, port, err := net.SplitHostPort(dry)
-		n, err2 := strconv.ParseUint(port, 10, 16)
-		if err != nil || err2 != nil {
-			return failf(exitUsage, "--dry-run=%s: not HOST:PORT", dry)
-		}
-		p.target = &campaign.Relay{Host: host, Port: int(n), TLS: "none", Auth: "auto"}
-	case p.rehearsal():
-		if err := p.openCapture(); err != nil {
-			return err
-		}
-	}
-	p.transport, err = p.env.transport(p.c, p.target, p.log)
-	return err
-}
-
-func (p *pipeline) openCapture() error {
-	rules, err := refuse.Parse(p.c.Capture.Fail)
-	if err != nil {
-		return failf(exitData, "capture: fail: %w", err)
-	}
-	o := capture.Options{SMTP: "127.0.0.1:0", HTTP: "127.0.0.1:0", Dir: p.store.temp, Fail: rules, Latency: p.c.Capture.Latency, Log: p.log}
-	if l, err := net.Listen("tcp", captureHTTP); err == nil { // the page's usual address, when it is free
-		l.Close()
-		o.HTTP = captureHTTP
-	}
-	if p.capture, err = capture.New(o); err != nil {
-		return err
-	}
-	p.later(p.capture.Close)
-	host, port, err := net.SplitHostPort(p.capture.SMTPAddr())
-	if err != nil {
-		return err
-	}
-	n, err := strconv.Atoi(port)
-	p.target = &campaign.Relay{Host: host, Port: n, TLS: "none", Auth: "auto"}
-	return err
-}
-
-// begin finds or makes the run.
-func (p *pipeline) begin(ctx context.Context) (err error) {
-	p.run, err = p.store.book.Begin(ctx, journal.Spec{Campaign: p.c.Name, Key: p.runKey(ctx), Again: p.o.again != ""})
-	if err != nil {
-		return stateFault(err)
-	}
-	p.later(p.run.Close)
-	return nil
-}
-
-// runKey names the run that is due. A campaign sent once has a run without key.
-func (p *pipeline) runKey(ctx context.Context) string {
-	if p.o.run != "" {
-		return p.o.run
-	}
-	if p.c.Repeat == "never" {
-		return ""
-	}
-	if p.c.Repeat == "always" && p.store != nil { // one that was cut is continued first
-		if last, err := p.store.book.Latest(ctx, p.c.Name); err == nil && last.Finished.IsZero() {
-			return last.Key
-		}
-	}
-	return p.c.RunKey(p.now(), contentHash(p.c))
-}
-
-// contentHash changes when what people read changes.
-func contentHash(c *campaign.Campaign) string {
-	h := sha256.New()
-	h.Write([]byte(c.From + "\x00" + c.Subject + "\x00"))
-	files := []string{c.Template, c.Text}
-	for _, ext := range []string{".html", ".txt"} {
-		files = append(files, filepath.Join("layouts", c.Layout+ext), filepath.Join("layouts", "base"+ext))
-	}
-	for _, a := range c.Attachments {
-		files = append(files, a.Path)
-	}
-	for _, f := range files {
-		if b, err := os.ReadFile(filepath.Join(c.Dir, f)); err == nil { // "auto" and layouts that are not there
-			h.Write(b)
-		}
-		h.Write([]byte{0})
-	}
-	return hex.EncodeToString(h.Sum(nil)[:6])
-}
-
 // wire puts composer and dispatcher together.
 func (p *pipeline) wire(context.Context) (err error) {
 	info := p.run.Info()
@@ -262,4 +166,5 @@ type outlet struct{ p *pipeline }
 func (o outlet) Submit(ctx context.Context, ms ...*delivery.Message) error {
 	return o.p.dispatcher.Submit(ctx, ms...)
 }
+
 func (o outlet) Hungry(ctx context.Context) error { return o.p.dispatcher.Hungry(ctx) }

@@ -4,90 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/mailblast/mailblast/composer"
-	"github.com/mailblast/mailblast/delivery"
 	"github.com/mailblast/mailblast/delivery/journal"
 	"github.com/mailblast/mailblast/delivery/report"
 )
-
-// settle brings the run's end to disk: rows that are gone, the columns of those without their mail, and whether all is done.
-func (p *pipeline) settle(ctx context.Context, end ending) error {
-	finished := end.err == nil && end.paused == nil && p.planned.LeftOut == 0
-	if finished {
-		if _, err := p.run.Gone(ctx); err != nil {
-			return stateFault(err)
-		}
-	}
-	if err := p.keepUnsent(ctx); err != nil {
-		return stateFault(err)
-	}
-	if !finished {
-		return nil
-	}
-	if err := p.run.Finish(ctx); err != nil {
-		return stateFault(err)
-	}
-	return nil
-}
-
-// mostKept bounds what the journal keeps of rows; a campaign that failed for more people has another problem.
-const mostKept = 100_000
-
-// keepUnsent stores the columns of rows whose mail failed or is unknown, to be corrected and fed back.
-func (p *pipeline) keepUnsent(ctx context.Context) error {
-	if err := p.run.Flush(ctx); err != nil {
-		return err
-	}
-	if n := p.run.Counts(); p.run.Info().Fresh && n.Failed+n.Unknown == 0 {
-		return nil
-	}
-	unsent := map[delivery.ID]struct{}{}
-	for o, err := range p.store.book.Outcomes(ctx, p.run.Info()) {
-		if err != nil {
-			return err
-		}
-		if (o.Status == delivery.Failed || o.Status == delivery.Unknown) && len(unsent) < mostKept {
-			unsent[o.ID] = struct{}{}
-		}
-	}
-	if len(unsent) == 0 {
-		return nil
-	}
-	var names []string
-	for _, c := range p.rows.Columns() {
-		names = append(names, c.Name)
-	}
-	var kept []journal.Kept
-	flush := func() error {
-		err := p.run.Keep(ctx, names, kept)
-		kept = kept[:0]
-		return err
-	}
-	err := p.composer.Deliveries(ctx, func(r *composer.Row, id delivery.ID, to string) error {
-		if _, ok := unsent[id]; !ok {
-			return nil
-		}
-		if kept = append(kept, journal.Kept{ID: id, To: to, Fields: fields(r)}); len(kept) < 500 {
-			return nil
-		}
-		return flush()
-	})
-	return errors.Join(err, flush())
-}
-
-func fields(r *composer.Row) []string {
-	out := make([]string, len(r.Values))
-	for i, v := range r.Values {
-		if v != nil {
-			out[i] = fmt.Sprint(v)
-		}
-	}
-	return out
-}
 
 // tell prints the summary: whole on a terminal and for a rehearsal, as one receipt line otherwise, and nothing where
 // there was nothing to do.
@@ -176,52 +98,6 @@ func (p *pipeline) reportTo(ctx context.Context, src report.Source, r *report.Re
 	o := p.layout()
 	o.Width, o.Color = 0, false
 	return r.Text(f, o)
-}
-
-// keepCaptured leaves the letters of a rehearsal as files: where --dry-run says, or where there is no terminal to show
-// their page to.
-func (p *pipeline) keepCaptured(ctx context.Context) error {
-	if p.capture == nil || p.o.dryRun == "" && p.lingers() {
-		return nil
-	}
-	dir := p.o.dryRun
-	if dir == "" || dir == "capture" {
-		if p.lingers() {
-			return nil
-		}
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			cache = os.TempDir()
-		}
-		dir = filepath.Join(cache, "mailblast", "captured", p.c.Name)
-		if err := os.RemoveAll(dir); err != nil {
-			return ioFault(err)
-		}
-	}
-	n, err := p.capture.Export(ctx, dir)
-	if err != nil {
-		return ioFault(err)
-	}
-	_, err = fmt.Fprintf(p.out, "%d letters kept in %s\n", n, dir)
-	return ioFault(err)
-}
-
-// lingers tells that a person may want to look at the captured letters.
-func (p *pipeline) lingers() bool {
-	return p.capture != nil && p.inTTY && p.outTTY && !p.quiet && !p.o.json && p.o.test == ""
-}
-
-// linger keeps the capture page up until a signal comes.
-func (p *pipeline) linger(ctx context.Context) {
-	if !p.lingers() {
-		return
-	}
-	fmt.Fprintf(p.out, "Read the mail at %s   (Ctrl-C to close)\n", p.capture.URL())
-	select {
-	case <-p.signals:
-		fmt.Fprintln(p.out)
-	case <-ctx.Done():
-	}
 }
 
 // verdict is the exit of a send whose summary was printed.
