@@ -247,7 +247,7 @@ func TestRelayDown(t *testing.T) {
 	to := []string{"a@a.test", "b@b.test", "c@c.test"}
 	s := newSending(t, map[string]string{"list.csv": list(to...), "campaign.yaml": campaignHead + dead})
 	s.run("send", "--patience", "1s").exits(exitUnavailable).says("127.0.0.1 cannot be reached", "Nothing was sent")
-	s.counts(0, 0, 0, 0)
+	s.counts(0, 0, 0, 3)
 	s.write("campaign.yaml", campaignHead+dead+fmt.Sprintf("fallback: {host: 127.0.0.1, port: %d, tls: none}\n", fallback.Port()))
 	s.run("send").exits(exitOK)
 	s.counts(3, 0, 0, 0)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mailblast/mailblast/delivery"
 )
 
 type sendOptions struct {
@@ -107,6 +109,11 @@ func (p *pipeline) conduct(ctx, ready context.Context, begun func(), s *sendScre
 	}
 	if err := p.confirm(ready, plan, s); err != nil {
 		return err
+	}
+	if which, _ := p.reopens(); which == delivery.NotTried { // status tells of a run whose relay cannot be reached, too
+		if err := p.run.Expect(ready, plan.Rows, p.planned.Deliveries+p.planned.Left); err != nil {
+			return stateFault(err)
+		}
 	}
 	if err := p.preflight(ready); err != nil {
 		return err
