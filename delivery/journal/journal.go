@@ -99,11 +99,11 @@ func Open(ctx context.Context, o Options) (*Book, error) {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	b := &Book{log: o.Log, filling: newBatch(), wake: make(chan struct{}, 1)}
-	if b.write, err = connect(file, "_txlock=immediate"); err != nil {
+	if b.write, err = connect(file, "_txlock=immediate", writeCache); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	b.write.SetMaxOpenConns(1)
-	if b.read, err = connect(file, "_txlock=deferred"); err == nil {
+	if b.read, err = connect(file, "_txlock=deferred", readCache); err == nil {
 		err = reach(ctx, b.write)
 	}
 	if err == nil {
@@ -169,14 +169,17 @@ func prepare(dir string) (file string, err error) {
 	return file, errors.Join(err, f.Close())
 }
 
-func connect(file, more string) (*sqlx.DB, error) {
+// Memory of one connection, in KiB. Reports sort, and each of SQLite's sorters takes that much over again.
+const writeCache, readCache = 8192, 2048
+
+func connect(file, lock string, cache int) (*sqlx.DB, error) {
 	abs, err := filepath.Abs(file)
 	if err != nil {
 		return nil, err
 	}
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(abs)}
-	pragmas := "_pragma=busy_timeout(60000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=temp_store(FILE)&_pragma=cache_size(-8192)"
-	return sqlx.Open("sqlite", u.String()+"?"+pragmas+"&"+more)
+	pragmas := "_pragma=busy_timeout(60000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=temp_store(FILE)"
+	return sqlx.Open("sqlite", fmt.Sprintf("%s?%s&_pragma=cache_size(-%d)&%s", u.String(), pragmas, cache, lock))
 }
 
 // reach opens the first connection. While another process makes a new file a write-ahead one, SQLite says that it is busy
