@@ -43,7 +43,11 @@ func (e *env) transport(c *campaign.Campaign, target *campaign.Relay, log *slog.
 		}
 		paths = append(paths, p)
 	}
-	return smtpout.New(smtpout.Options{Paths: paths, MaxOpen: c.Connections, Pipelining: c.Pipelining, Log: log})
+	patience := c.Retry.Wait
+	if patience == 0 {
+		patience = -1 // as long as it takes, like any other wait
+	}
+	return smtpout.New(smtpout.Options{Paths: paths, MaxOpen: c.Connections, Patience: patience, Pipelining: c.Pipelining, Log: log})
 }
 
 var demands = map[string]route.Demand{"starttls": route.Required, "implicit": route.Implicit, "opportunistic": route.Opportunistic, "none": route.None}

@@ -149,7 +149,7 @@ func TestFaults(t *testing.T) {
 				if f.login {
 					path.Auth = &Auth{User: "ana", Password: func(context.Context) (string, error) { return "secret", nil }}
 				}
-				tr, stop := running(t, Options{Paths: []Path{path}, Pipelining: !f.serial, Dial: dialers(peer.Dial, good.Dial)})
+				tr, stop := running(t, Options{Paths: twoWays(path), Pipelining: !f.serial, Dial: dialers(peer.Dial, good.Dial)})
 				fd := &feed{t: t}
 				fd.batch(hello(), []string{"a@example.org", "b@example.org", "c@example.org"}[:max(1, f.batch)]...)
 				began := time.Now()

@@ -113,7 +113,7 @@ func (x *search) try(ctx context.Context, hop route.Hop) (c *line, halt *trouble
 		}
 	}
 	if ctx.Err() == nil {
-		h.Fail(f, started)
+		h.Fail(f, started, x.t.cool(x.via))
 		_, end := h.Cooling(time.Now())
 		x.note(h, &trouble{Fault: *f}, end)
 		x.t.log.Debug("host not reached", "host", f.Host, "stage", f.Stage.String(), "error", f.Text, "again", end)

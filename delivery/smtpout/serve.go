@@ -56,7 +56,7 @@ func (s *sender) Serve(ctx context.Context, domain string, via int, feed deliver
 			return ctx.Err()
 		}
 		if down, err := p.deliver(ctx, b); down != nil || err != nil {
-			if err == nil {
+			if err == nil && !s.t.alone(via) {
 				p.drain(ctx, down)
 			}
 			return err
@@ -121,6 +121,7 @@ func (p *pump) transact(ctx context.Context, b *delivery.Batch, began time.Time)
 		c.cached = c.cached && f != nil
 	}
 	if f == nil {
+		p.s.t.outage.over(p.s.t.log)
 		return r, nil, err
 	}
 	return r, &trouble{Fault: *f}, err
@@ -147,7 +148,7 @@ func (p *pump) stale(f *fault.Fault) bool {
 		return true
 	}
 	if f.Cools {
-		c.host.Fail(f, time.Now())
+		c.host.Fail(f, time.Now(), p.s.t.cool(p.aim.via))
 	}
 	return false
 }
@@ -160,14 +161,19 @@ func (p *pump) connect(ctx context.Context, avoid []*hosts.Host) (f *trouble, er
 	return f, err
 }
 
-// report tells what f or err means for messages that nothing was accepted of.
+// report tells what f or err means for messages that nothing was accepted of. While the only relay is out of reach they stay
+// as they are: it is not their trouble, and there is no other way for them.
 func (p *pump) report(ms []*delivery.Message, f *trouble, began time.Time, err error) (*trouble, error) {
-	if f != nil && f.Halts {
+	held := f != nil && f.down && err == nil && p.s.t.alone(p.aim.via)
+	switch {
+	case f != nil && f.Halts:
 		err = f.Halt()
+	case held:
+		err = p.s.t.outage.note(f, p.s.t)
 	}
 	outs := make([]delivery.Outcome, 0, len(ms))
 	for _, m := range ms {
-		if err != nil {
+		if err != nil || held {
 			outs = append(outs, delivery.Outcome{ID: m.ID, To: m.To, Status: delivery.NotTried, Via: p.aim.via, At: time.Now()})
 			continue
 		}

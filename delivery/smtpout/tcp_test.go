@@ -48,7 +48,7 @@ func TestFaultsOverTCP(t *testing.T) {
 			t.Parallel()
 			p := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0", Scripts: []string{c.script}})
 			limits := Timeouts{Block: time.Second}
-			tr, stop := running(t, Options{Paths: []Path{relayTo(p, "mx.example", route.None)}, Pipelining: true, Timeouts: limits})
+			tr, stop := running(t, Options{Paths: twoWays(relayTo(p, "mx.example", route.None)), Pipelining: true, Timeouts: limits})
 			defer stop()
 			f := &feed{t: t}
 			l := hello()
@@ -97,7 +97,7 @@ func TestTLS(t *testing.T) {
 			p := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0", TLS: c.server, Implicit: c.demand == route.Implicit})
 			path := relayTo(p, "mx.example", c.demand)
 			path.TLS = &tls.Config{RootCAs: ca.Pool}
-			tr, stop := running(t, Options{Paths: []Path{path}, Pipelining: true})
+			tr, stop := running(t, Options{Paths: twoWays(path), Pipelining: true})
 			defer stop()
 			f := newFeed(t, 2)
 			err := f.serve(t.Context(), tr.Queue(QueueOptions{}))
@@ -240,7 +240,7 @@ func TestForbiddenAddressIsNotDialled(t *testing.T) {
 	p := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0"})
 	path := relayTo(p, "mx.example", route.None)
 	path.Router.(*ways).forbid = true
-	tr, stop := running(t, Options{Paths: []Path{path}})
+	tr, stop := running(t, Options{Paths: twoWays(path)})
 	defer stop()
 	f := newFeed(t, 1)
 	if err := f.serve(t.Context(), tr.Queue(QueueOptions{})); err != nil || f.lines() != "deferred connect" || f.done[0].Text != "not a public address" {

@@ -28,11 +28,12 @@ import (
 
 // Options of a Transport.
 type Options struct {
-	Paths      []Path   // by Message.Via: the normal path, then the fallback
-	MaxOpen    int      // sockets at once over all queues, idle ones included; 0 is 500
-	Timeouts   Timeouts // zero fields are RFC 5321's
-	Pipelining bool     // write a transaction's commands at once where the peer offers PIPELINING
-	Dial       Dialer   // nil is a net.Dialer that asks the Router's Permit
+	Paths      []Path        // by Message.Via: the normal path, then the fallback
+	MaxOpen    int           // sockets at once over all queues, idle ones included; 0 is 500
+	Timeouts   Timeouts      // zero fields are RFC 5321's
+	Patience   time.Duration // how long the only relay may be out of reach before that halts; 0 is 10 min, negative is for ever
+	Pipelining bool          // write a transaction's commands at once where the peer offers PIPELINING
+	Dial       Dialer        // nil is a net.Dialer that asks the Router's Permit
 	Log        *slog.Logger
 }
 
@@ -72,12 +73,16 @@ type Transport struct {
 	cache *cache
 
 	family family
+
+	outage outage
 }
 
 const (
 	defaultOpen = 500
 	defaultPer  = 100
 	defaultIdle = 30 * time.Second
+	// defaultPatience is how long a person would wait before asking what is wrong.
+	defaultPatience = 10 * time.Minute
 )
 
 // New checks o. It starts nothing; Run must run for idle connections to be closed.
@@ -98,6 +103,9 @@ func New(o Options) (*Transport, error) {
 	}
 	if o.MaxOpen == 0 {
 		o.MaxOpen = defaultOpen
+	}
+	if o.Patience == 0 {
+		o.Patience = defaultPatience
 	}
 	o.Timeouts = o.Timeouts.WithDefaults()
 	if o.Log == nil {

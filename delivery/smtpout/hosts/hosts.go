@@ -62,8 +62,9 @@ func (h *Host) Cooling(now time.Time) (*fault.Fault, time.Time) {
 	return nil, time.Time{}
 }
 
-// Fail notes that a try begun at started came to nothing. Tries begun before the present cool-down was set count once.
-func (h *Host) Fail(f *fault.Fault, started time.Time) {
+// Fail notes that a try begun at started came to nothing; the host cools down for no longer than most, 0 being half an
+// hour. Tries begun before the present cool-down was set count once.
+func (h *Host) Fail(f *fault.Fault, started time.Time, most time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if started.Before(h.coolFrom) {
@@ -75,9 +76,12 @@ func (h *Host) Fail(f *fault.Fault, started time.Time) {
 	if now.Sub(h.okAt) < aliveFor && h.fails < tolerance {
 		return
 	}
-	wait := maxCool
+	if most <= 0 {
+		most = maxCool
+	}
+	wait := most
 	if h.rounds < 10 {
-		wait = min(firstCool<<h.rounds, maxCool)
+		wait = min(firstCool<<h.rounds, most)
 	}
 	h.rounds++
 	if f.Refused() {

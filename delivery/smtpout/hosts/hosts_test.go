@@ -27,7 +27,7 @@ func TestCoolDowns(t *testing.T) {
 		h := New().Get(route.Hop{Host: "mx.example", Port: 25})
 		down := &fault.Fault{Stage: delivery.StageConnect, Text: "connection refused"}
 		for _, want := range []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 16 * time.Minute, maxCool, maxCool} {
-			h.Fail(down, time.Now())
+			h.Fail(down, time.Now(), 0)
 			f, end := h.Cooling(time.Now())
 			if f != down || time.Until(end) != want {
 				t.Errorf("%v for %v, want %v", f, time.Until(end), want)
@@ -37,7 +37,7 @@ func TestCoolDowns(t *testing.T) {
 				t.Error("does not end")
 			}
 		}
-		h.Fail(down, time.Now())
+		h.Fail(down, time.Now(), 0)
 		h.OK()
 		if f, _ := h.Cooling(time.Now()); f != nil {
 			t.Error("works and is left alone:", f.Text)
