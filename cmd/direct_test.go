@@ -228,7 +228,7 @@ func TestDirectExchangers(t *testing.T) {
 		"campaign.yaml": campaignHead + fmt.Sprintf("delivery: direct\ndirect: {port: %d, resolver: \"%s\", allow_networks: [127.0.0.2/31, 127.0.0.4/32, 127.0.0.9/32]}\n", l.port, l.dns) +
 			"retry: {wait: 1m}\ngeneral: {per_domain: 1}\n",
 	})
-	s.run("send").exits(exitPaused).says("1 put off by their servers")
+	s.run("send").exits(exitPaused).says("1 put off for a later try")
 	s.counts(4, 2, 0, 1)
 	once(t, []string{"p@implicit.test"}, two)
 	once(t, []string{"p@order.test", "q@order.test", "p@half.test"}, three)

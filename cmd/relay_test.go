@@ -138,7 +138,7 @@ func TestPostfixOutcomes(t *testing.T) {
 		"campaign.yaml": fmt.Sprintf(config, "2s") + relay.trusted(),
 	})
 	s.env = relayPassword
-	e := s.run("send", "--json", "-v").exits(exitPaused).says("1 put off by their servers")
+	e := s.run("send", "--json", "-v").exits(exitPaused).says("1 put off for a later try")
 	r := s.counts(len(good), 3, 0, 1)
 	if r.DeferredOK != 2 || r.Deferred != 1 {
 		t.Errorf("%d of those sent were put off before, %d are put off; want 2 and 1", r.DeferredOK, r.Deferred)

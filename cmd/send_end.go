@@ -134,7 +134,7 @@ func (p *pipeline) judgeEnd(end ending) *fault {
 	case end.sig != nil && end.paused != nil:
 		return &fault{code: end.sig.code(), err: fmt.Errorf("%w, state saved", end.sig), hint: goOn}
 	case end.paused != nil:
-		return failf(exitPaused, "%d put off by their servers; the next try is due %s", end.paused.Waiting, due(end.paused.Next)).
+		return failf(exitPaused, "%d put off for a later try; the next try is due %s", end.paused.Waiting, due(end.paused.Next)).
 			hinted("%s", goOn)
 	case r.Unknown > 0, p.o.strict && r.Failed > 0:
 		return &fault{code: exitPartial}

@@ -34,7 +34,7 @@ func (p *pipeline) plan(ctx context.Context) (*screen.Plan, error) {
 	}
 	v.Ended = pl.Ended - v.Already - v.Suppressed
 	if pl.Waiting > 0 {
-		v.Notes = append(v.Notes, screen.Comma(pl.Waiting)+" of them were put off by their servers before and wait for their next try")
+		v.Notes = append(v.Notes, screen.Comma(pl.Waiting)+" of them were put off for a later try before and wait for their next try")
 	}
 	if pl.First >= 0 {
 		if v.FirstTo, v.FirstSubject, err = p.first(ctx, pl.First); err != nil {

@@ -143,7 +143,7 @@ func (e *env) printStatus(s *status) {
 	}
 	deferred := ""
 	if s.Deferred > 0 {
-		deferred = fmt.Sprintf("   %s of them put off by their servers", screen.Comma(s.Deferred))
+		deferred = fmt.Sprintf("   %s of them put off for a later try", screen.Comma(s.Deferred))
 		if s.NextTry != nil {
 			deferred += ", next try " + s.NextTry.Local().Format(moment)
 		}
