@@ -36,6 +36,7 @@ func TestFaultsInTemplates(t *testing.T) {
 		{"a.txt", "{{ .first_name.Len }}", `.first_name is one value and has no "Len"`},
 		{"a.txt", "{{ .vars.saison }}", `a.txt:1:9: .vars has no "saison"`},
 		{"a.txt", `{{ col "first name" }}`, `a.txt:1:8: the list has no column "first name": did you mean "First Name"?`},
+		{"a.txt", `{{ .First_Nam }}`, `a.txt:1:4: the list has no column "First_Nam": did you mean {{ col "First Name" }}?`},
 		{"a.txt", `{{ col .n }}`, `col needs a column's name in quotes`},
 		{"a.txt", `{{ unsubscribe_url }}`, "the campaign has no unsubscribe URL"},
 		{"a.txt", `{{ template "foot" . }}`, `there is no template "foot"`},

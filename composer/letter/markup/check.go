@@ -264,7 +264,7 @@ func (w *walker) field(at parse.Pos, path []string, d dot) dot {
 		case name == "vars":
 			return w.field(at, path[1:], dot{kind: isConstant, value: w.names.Vars, name: ".vars"})
 		}
-		w.fault(at, nearest(name, w.names.Columns), "the list has no column %q", name)
+		w.fault(at, nearestField(name, w.names.Columns), "the list has no column %q", name)
 	case isConstant:
 		v, ok := child(d.value, name)
 		if ok {

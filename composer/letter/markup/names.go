@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Source is the text of one template.
@@ -55,19 +56,36 @@ func child(v any, name string) (any, bool) {
 
 // nearest is a hint at the name that was probably meant.
 func nearest(name string, names []string) string {
+	best := closest(name, names)
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf("did you mean %q?", best)
+}
+
+// nearestField is nearest for a column written with a dot. One such as "First Name" cannot be written so.
+func nearestField(name string, names []string) string {
+	best := closest(name, names)
+	for i, r := range best {
+		if r != '_' && !unicode.IsLetter(r) && (i == 0 || !unicode.IsDigit(r)) {
+			return fmt.Sprintf("did you mean {{ col %q }}?", best)
+		}
+	}
+	return nearest(name, names)
+}
+
+// closest is the name that is most like another; empty when none is like it.
+func closest(name string, names []string) string {
 	best, least := "", len(name)/2+1
 	for _, n := range names {
 		if strings.EqualFold(n, name) {
-			return fmt.Sprintf("did you mean %q?", n)
+			return n
 		}
 		if d := distance(name, n); d < least {
 			best, least = n, d
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("did you mean %q?", best)
+	return best
 }
 
 // distance is how many letters must be changed, added, dropped or swapped with their neighbour to make b of a.
