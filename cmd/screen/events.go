@@ -14,10 +14,12 @@ import (
 type Events struct {
 	W io.Writer // stdout
 
-	mu sync.Mutex
+	mu   sync.Mutex
+	gone bool // W failed: whoever read it has gone, and has been told of once
 }
 
-// Emit writes one event: plan, progress, recipient, warning, summary or error. fields must encode to a JSON object.
+// Emit writes one event: plan, progress, recipient, warning, summary or error. fields must encode to a JSON object. After a
+// write has failed it does nothing.
 func (e *Events) Emit(kind string, fields any) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -35,7 +37,11 @@ func (e *Events) Emit(kind string, fields any) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.gone {
+		return nil
+	}
 	if _, err := e.W.Write(append([]byte(head), body[1:]...)); err != nil {
+		e.gone = true
 		return fmt.Errorf("event %s: %w", kind, err)
 	}
 	return nil
