@@ -30,6 +30,9 @@ func (k *checkup) letters(ctx context.Context) error {
 		return err
 	}
 	k.largest = t.largest
+	for _, text := range k.noted {
+		k.warn("%s", text)
+	}
 	if t.failed.n > 0 {
 		if err := k.found(failf(exitData, "%s of %s cannot be rendered%s", screen.Comma(t.failed.n), plural(t.rendered+t.failed.n, "letter"), t.failed)); err != nil {
 			return err

@@ -60,7 +60,7 @@ func (e *env) showSkipped(ctx context.Context, o checkOptions) (err error) {
 	n := 0
 	show := func(s composer.Skipped) error { n++; return e.showRow(s, o.json) }
 	err = d.composer.Walk(ctx, show, func(r *composer.Row, s composer.Stamp) error {
-		if c.OnNull != "skip" { // nothing else skips a row as late as that
+		if !c.OnNull.Skips() { // nothing else skips a row as late as that
 			return nil
 		}
 		body, err := d.letter.Render(ctx, r, s, d.form())

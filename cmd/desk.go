@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/mailblast/mailblast/cmd/campaign"
@@ -23,6 +24,15 @@ type desk struct {
 	letter   *letter.Letter
 	composer *composer.Composer
 	undo     []func() error
+
+	mu    sync.Mutex
+	noted []string // by the letter, while it is made
+}
+
+func (d *desk) note(text string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.noted = append(d.noted, text)
 }
 
 func (e *env) newDesk(c *campaign.Campaign) (d *desk, err error) {
@@ -62,7 +72,7 @@ func (d *desk) compile() (err error) {
 	if d.rows != nil {
 		cols = d.rows.Columns()
 	}
-	if d.letter, err = d.loadLetter(d.c, d.folder, cols, d.temp); err != nil {
+	if d.letter, err = d.loadLetter(d.c, d.folder, cols, d.temp, d.note); err != nil {
 		return err
 	}
 	d.undo = append(d.undo, d.letter.Close)
@@ -104,5 +114,5 @@ func (d *desk) runKey() string {
 	if d.c.Repeat == "never" {
 		return ""
 	}
-	return d.c.RunKey(d.now(), contentHash(d.c))
+	return d.c.RunKey(d.now(), d.letter.Hash())
 }

@@ -81,16 +81,22 @@ func letterFaults(fs letter.Faults) campaign.Faults {
 	return out
 }
 
-// loadLetter compiles the campaign's letter for a list with these columns.
-func (e *env) loadLetter(c *campaign.Campaign, root *os.Root, cols []composer.Column, temp string) (*letter.Letter, error) {
+// loadLetter compiles the campaign's letter for a list with these columns. note is told of what somebody may want to look at
+// while letters are made; nil: nobody.
+func (e *env) loadLetter(c *campaign.Campaign, root *os.Root, cols []composer.Column, temp string, note func(string)) (*letter.Letter, error) {
 	o := letter.Options{
-		Root: root, Template: c.Template, Text: c.Text, Layout: c.Layout,
-		Subject: c.Subject, From: c.From, To: c.To, CC: c.CC, BCC: c.BCC, ReplyTo: c.ReplyTo, ReturnPath: c.ReturnPath,
-		Vars: c.Vars, OnNull: c.OnNull, Unsubscribe: letter.Unsubscribe{URL: c.Unsubscribe.URL, Mailto: c.Unsubscribe.Mailto},
-		Campaign: c.Name, MaxMessage: c.MaxMessage, TempDir: temp, Pos: c.Pos,
+		Root: root, Template: c.Template, Locale: c.Locale, Text: c.Text, Layout: c.Layout,
+		Subject: c.Subject, Preheader: c.Preheader, From: c.From, To: c.To, CC: c.CC, BCC: c.BCC, ReplyTo: c.ReplyTo, ReturnPath: c.ReturnPath,
+		Vars: c.Vars, OnNull: letter.Null(c.OnNull.Default), OnNulls: map[string]letter.Null{}, Unsubscribe: letter.Unsubscribe{URL: c.Unsubscribe.URL, Mailto: c.Unsubscribe.Mailto},
+		Campaign: c.Name, MaxMessage: c.MaxMessage, TempDir: temp, Pos: c.Pos, Front: frontMatter, Note: note,
+		Nested: map[string]bool{},
 	}
 	for _, col := range cols {
 		o.Columns = append(o.Columns, col.Name)
+		o.Nested[col.Name] = nested(col.Type)
+	}
+	for name, rule := range c.OnNull.Columns {
+		o.OnNulls[name] = letter.Null(rule)
 	}
 	for _, h := range c.Headers {
 		o.Headers = append(o.Headers, letter.Header(h))
@@ -104,6 +110,29 @@ func (e *env) loadLetter(c *campaign.Campaign, root *os.Root, cols []composer.Co
 		return nil, e.faults(letterFaults(faults))
 	}
 	return l, err
+}
+
+// nested tells whether values of a type may be lists and mappings: JSON, and PostgreSQL's arrays.
+func nested(typ string) bool {
+	return strings.HasPrefix(typ, "json") || strings.HasPrefix(typ, "_") || strings.HasSuffix(typ, "[]")
+}
+
+// frontMatter reads what a template says of its letter itself.
+func frontMatter(file, yaml string) (letter.Front, letter.Faults) {
+	f, err := campaign.ParseFront(file, yaml)
+	var faults campaign.Faults
+	if errors.As(err, &faults) {
+		var out letter.Faults
+		for _, f := range faults {
+			out = append(out, letter.Fault{File: f.File, Line: f.Line, Column: f.Column, Text: f.Text, Hint: f.Hint, Excerpt: f.Excerpt})
+		}
+		return letter.Front{}, out
+	}
+	front := letter.Front{Subject: f.Subject, Preheader: f.Preheader, Layout: f.Layout, Locale: f.Locale, Pos: f.Pos}
+	for _, a := range f.Attachments {
+		front.Attachments = append(front.Attachments, letter.Attachment(a))
+	}
+	return front, nil
 }
 
 // source says where a campaign's rows come from.

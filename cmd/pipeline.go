@@ -31,6 +31,7 @@ type pipeline struct {
 	held       *lock.Held // nil in a rehearsal
 	rows       *rows.Store
 	letter     *letter.Letter
+	letterHash string
 	capture    *capture.Server // nil: mail leaves
 	target     *campaign.Relay // takes the place of the campaign's way out; nil: none
 	transport  *smtpout.Transport
@@ -87,10 +88,13 @@ func (p *pipeline) openStore(ctx context.Context) (err error) {
 	}
 	p.later(root.Close)
 	// Template faults that need no columns are told before a database is asked.
-	if l, err := p.loadLetter(p.c, root, nil, ""); err != nil {
+	l, err := p.loadLetter(p.c, root, nil, "", nil)
+	if err != nil {
 		return err
-	} else if err := l.Close(); err != nil {
-		return err
+	}
+	p.letterHash = l.Hash()
+	if err := l.Close(); err != nil {
+		return failf(exitIO, "%w", err)
 	}
 	if p.store, err = openStore(ctx, p.c, p.rehearsal(), p.log); err != nil {
 		return err
@@ -118,7 +122,7 @@ func (p *pipeline) readList(ctx context.Context) (err error) {
 		return failf(exitNoInput, "%w", err)
 	}
 	p.later(root.Close)
-	if p.letter, err = p.loadLetter(p.c, root, p.rows.Columns(), p.store.temp); err != nil {
+	if p.letter, err = p.loadLetter(p.c, root, p.rows.Columns(), p.store.temp, func(s string) { p.log.Warn(s) }); err != nil {
 		return err
 	}
 	p.later(p.letter.Close)

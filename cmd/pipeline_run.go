@@ -2,12 +2,7 @@ package cmd
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"os"
-	"path/filepath"
 
-	"github.com/mailblast/mailblast/cmd/campaign"
 	"github.com/mailblast/mailblast/delivery/journal"
 )
 
@@ -34,25 +29,5 @@ func (p *pipeline) runKey(ctx context.Context) string {
 			return last.Key
 		}
 	}
-	return p.c.RunKey(p.now(), contentHash(p.c))
-}
-
-// contentHash changes when what people read changes.
-func contentHash(c *campaign.Campaign) string {
-	h := sha256.New()
-	h.Write([]byte(c.From + "\x00" + c.Subject + "\x00"))
-	files := []string{c.Template, c.Text}
-	for _, ext := range []string{".html", ".txt"} {
-		files = append(files, filepath.Join("layouts", c.Layout+ext), filepath.Join("layouts", "base"+ext))
-	}
-	for _, a := range c.Attachments {
-		files = append(files, a.Path)
-	}
-	for _, f := range files {
-		if b, err := os.ReadFile(filepath.Join(c.Dir, f)); err == nil { // "auto" and layouts that are not there
-			h.Write(b)
-		}
-		h.Write([]byte{0})
-	}
-	return hex.EncodeToString(h.Sum(nil)[:6])
+	return p.c.RunKey(p.now(), p.letterHash)
 }

@@ -30,8 +30,11 @@ type Campaign struct {
 	CC, BCC     []string
 	ReplyTo     string
 	ReturnPath  string // empty: the address of From
-	Subject     string
+	Subject     string // empty: the template's front matter has it
+	Preheader   string // template
 	Template    string // relative to Dir
+	Locale      string // template of a language; empty: one letter for all
+	Images      string // embed or link
 	Text        string // "auto", "none" or a file relative to Dir
 	Layout      string // "none" or a name below layouts/
 	Recipients  Recipients
@@ -39,7 +42,7 @@ type Campaign struct {
 	Unique      string // a column, DefaultKey or "none"
 	Expect      Expect
 	Repeat      string // never, daily, weekly, monthly, on-change or always
-	OnNull      string // fail, skip or empty
+	OnNull      Nulls
 	Vars        map[string]any
 	Attachments []Attachment
 	Headers     []Header
@@ -86,6 +89,25 @@ type Recipients struct {
 
 // Expect is how many rows there should be; anything else sends nothing. A Max of 0 is no maximum.
 type Expect struct{ Min, Max int64 }
+
+// Null is what printing a NULL does: fail, skip, or print Text.
+type Null struct{ Do, Text string }
+
+// Nulls is what printing a NULL does, and for which columns it does something else.
+type Nulls struct {
+	Default Null
+	Columns map[string]Null
+}
+
+// Skips tells whether a row may be left out for a NULL.
+func (n Nulls) Skips() bool {
+	for _, c := range n.Columns {
+		if c.Do == "skip" {
+			return true
+		}
+	}
+	return n.Default.Do == "skip"
+}
 
 // Attachment is a file that goes with every letter.
 type Attachment struct {

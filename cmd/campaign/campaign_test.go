@@ -226,7 +226,7 @@ func TestEnvironment(t *testing.T) {
 			t.Errorf("%s: %v, want %v", k, c.Vars[k], v)
 		}
 	}
-	if c.Name != "spring" || c.OnNull != "fail" || c.Connections != 7 {
+	if c.Name != "spring" || c.OnNull.Default.Do != "" || c.Connections != 7 {
 		t.Errorf("%+v", c)
 	}
 	if _, err := Load("campaign.yaml", Options{EnvFile: "no.env"}); err == nil || !strings.Contains(err.Error(), "no.env: no such file") {

@@ -122,7 +122,7 @@ func (l *loader) checkRequired(root *source.Node) {
 	}
 	start := source.Pos{File: l.c.Path, Line: 1, Column: 1}
 	for _, need := range []struct{ key, example string }{
-		{"name", "name: spring-offer"}, {"from", "from: Ana <ana@acme.example>"}, {"subject", `subject: "Hello {{ .first_name }}"`},
+		{"name", "name: spring-offer"}, {"from", "from: Ana <ana@acme.example>"},
 		{"template", "template: letter.md"}, {"recipients", "recipients: customers.csv"},
 	} {
 		if !present(root, need.key) {

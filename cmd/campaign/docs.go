@@ -82,6 +82,8 @@ func Reference() string {
 			rows(&b, "", m.fields)
 		}
 	}
+	b.WriteString("\n## Front matter of a template\n\nBetween two lines of three hyphens, at the very top of a .md, .html or .txt template:\n\n")
+	rows(&b, "", frontKeys(&Front{}))
 	b.WriteString("\n## Names taken for others\n\nThese are accepted with a warning:\n\n| written | taken for |\n|---|---|\n")
 	for _, alias := range sorted(meant) {
 		fmt.Fprintf(&b, "| `%s` | `%s` |\n", alias, meant[alias])
@@ -114,7 +116,7 @@ const intro = "# campaign.yaml\n\n<!-- Generated from cmd/campaign/keys.go by `g
 	"needs quotes.\n\n" +
 	"**Variables.** `${VAR}`, `${VAR:-default}` and `${VAR:?message}` are replaced inside of values, after the file was parsed, so that a variable\n" +
 	"never changes its structure. They come from the environment, then from `.env` beside the campaign. A variable that is not set and has no\n" +
-	"default is a fault. A bare `$` stands for itself. Templates (from, to, cc, bcc, reply_to, subject, headers) are left alone.\n\n" +
+	"default is a fault. A bare `$` stands for itself. Templates (from, to, cc, bcc, reply_to, subject, preheader, locale, headers) are left alone.\n\n" +
 	"**Where a value comes from.** A flag, then its variable (`MAILBLAST_RATE`), campaign.yaml, the nearest `mailblast.yaml` in its folder or\n" +
 	"above (a key given in both is campaign.yaml's as a whole), the default. `mailblast check --show config` prints where each is from.\n\n" +
 	"**Paths.** Template, text, layout and attachments lie below the campaign's folder. Other files are relative to the file that names them.\n\n"

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -48,6 +49,17 @@ func (f Faults) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// distinct drops what was found again in another language.
+func (f Faults) distinct() Faults {
+	var kept Faults
+	for _, one := range f {
+		if !slices.Contains(kept, one) {
+			kept = append(kept, one)
+		}
+	}
+	return kept
+}
+
 // place gives line and column of an offset, both from 1, and the line.
 func place(text string, offset int) (line, column int, excerpt string) {
 	offset = min(max(offset, 0), len(text))
@@ -59,14 +71,17 @@ func place(text string, offset int) (line, column int, excerpt string) {
 // inFile is a fault of a template file.
 func inFile(f markup.Fault) Fault {
 	line, column, excerpt := place(f.Source.Text, f.Offset)
+	if line += f.Source.Before; f.Source.Made { // nobody wrote this line
+		line, column, excerpt = 0, 0, ""
+	}
 	return Fault{File: f.Source.Name, Line: line, Column: column, Text: f.Text, Hint: f.Hint, Excerpt: excerpt}
 }
 
 // inField is a fault of a field of the campaign, n octets into its value.
 func (l *loader) inField(field string, n int, text, hint string) {
 	f := Fault{File: field, Text: field + ": " + text, Hint: hint}
-	if l.o.Pos != nil {
-		f.File, f.Line, f.Column = l.o.Pos(field)
+	if l.pos != nil {
+		f.File, f.Line, f.Column = l.pos(field)
 		if f.Column > 0 {
 			f.Column += n
 		}

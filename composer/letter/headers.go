@@ -23,10 +23,6 @@ var set = []string{
 var setPrefixes = []string{"Content-", "List-", "Resent-", "Arc-"}
 
 func (l *loader) loadHeaders() {
-	if l.o.Subject == "" {
-		l.inField("subject", 0, "it is missing", "")
-	}
-	l.letter.subject = l.headerValue("subject", l.o.Subject)
 	var seen []string
 	for _, h := range l.o.Headers {
 		field := "headers." + h.Name

@@ -9,7 +9,11 @@ package letter
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"hash"
 	"os"
 	"runtime"
 
@@ -21,11 +25,13 @@ import (
 type Options struct {
 	Root *os.Root // the campaign's folder: nothing outside it is read
 
-	Template string // file: .md makes a text and an HTML part, .html likewise, .txt a text
+	Template string // file: .md makes a text and an HTML part, .html likewise, .txt a text. It may begin with front matter
+	Locale   string // template of a language: offer.de.md stands in for offer.md then; "": there is one for all
 	Text     string // the text part beside HTML: "auto" (derived; also ""), "none", or a .txt file
 	Layout   string // layouts/NAME.html and .txt; "": "base" if there is such a file; "none"
 
-	Subject    string   // template
+	Subject    string   // template; may be left to front matter
+	Preheader  string   // template of what an inbox shows beside the subject; "": what the letter begins with
 	From       string   // template of a mailbox
 	To         string   // template of a mailbox; "": the column email, e-mail or mail
 	CC, BCC    []string // templates of mailboxes; each may be a list with commas, or come out empty
@@ -34,9 +40,11 @@ type Options struct {
 	Headers    []Header // more header fields
 
 	Attachments []Attachment
-	Vars        map[string]any // constants, as .vars.NAME
-	Columns     []string       // of the list; nil: not known yet, only what is wrong with any list is a fault
-	OnNull      string         // printing a NULL: "fail" that row (also ""), "skip" it, "empty" prints nothing
+	Vars        map[string]any  // constants, as .vars.NAME
+	Columns     []string        // of the list; nil: not known yet, only what is wrong with any list is a fault
+	Nested      map[string]bool // columns that may hold lists and mappings
+	OnNull      Null            // printing a NULL
+	OnNulls     map[string]Null // of single columns
 	Unsubscribe Unsubscribe
 
 	Campaign   string // its name, for templates
@@ -45,7 +53,15 @@ type Options struct {
 
 	// Pos tells where the value of a field such as "subject", "cc[0]" or "headers.X-Campaign" begins; nil: nowhere.
 	Pos func(field string) (file string, line, column int)
+	// Front parses the front matter of a template file. nil: there is none.
+	Front func(file, yaml string) (Front, Faults)
+	// Note is told, once each, of what somebody may want to look at while letters are made; it may be called by many at
+	// once. nil: nobody.
+	Note func(text string)
 }
+
+// Null is what printing a NULL does: "fail" that row (also ""), "skip" it, or "print" Text in its place.
+type Null struct{ Do, Text string }
 
 // Header is a header field; Value is a template.
 type Header struct{ Name, Value string }
@@ -68,13 +84,11 @@ type Letter struct {
 	set     *markup.Set
 	loose   *markup.Set // of cc and bcc, where NULL is nobody
 	fields  fields
-	subject value
 	headers []header
-	html    markup.Ref
-	text    markup.Ref
-	derive  bool // the text part is made from the HTML
-	wrapped bool // text is the layout of the derived part
 	files   []*mime.Attachment
+	hash    string
+
+	languages languages
 
 	renderers chan *renderer // as many as may render at once; nil in it: not made yet
 }
@@ -98,25 +112,34 @@ func Load(o Options) (*Letter, error) {
 	if o.MaxMessage == 0 {
 		o.MaxMessage = defaultMaxMessage
 	}
-	l := &loader{o: o, names: markup.Names{Columns: o.Columns, Vars: o.Vars, Unsubscribe: o.Unsubscribe.URL != ""}}
-	l.letter = &Letter{o: o, set: markup.NewSet(l.names, o.Campaign, l.null()),
-		loose: markup.NewSet(l.names, o.Campaign, markup.NullIsEmpty)}
+	l := &loader{o: o, pos: o.Pos, names: markup.Names{Columns: o.Columns, Nested: o.Nested, Vars: o.Vars, Unsubscribe: o.Unsubscribe.URL != ""}}
+	l.letter = &Letter{o: o, set: markup.NewSet(l.names, o.Campaign, l.nulls()),
+		loose: markup.NewSet(l.names, o.Campaign, markup.Nulls{Default: markup.Null{Do: markup.NullPrints}})}
+	l.sum = sha256.New()
+	for _, field := range []string{o.From, o.Subject, o.Preheader, o.Locale} {
+		l.known("", []byte(field))
+	}
 	l.loadFields()
-	l.loadBodies()
+	l.loadVersions()
 	l.loadHeaders()
 	l.loadAttachments()
+	l.faults = l.faults.distinct()
 	if len(l.faults) > 0 {
 		if err := l.letter.Close(); err != nil {
 			return nil, errors.Join(l.faults, err)
 		}
 		return nil, l.faults
 	}
+	l.letter.hash = hex.EncodeToString(l.sum.Sum(nil))
 	l.letter.renderers = make(chan *renderer, runtime.GOMAXPROCS(0))
 	for range cap(l.letter.renderers) {
 		l.letter.renderers <- nil
 	}
 	return l.letter, nil
 }
+
+// Hash changes when anything changes that every letter is made of: fields, templates, layouts, partials and fixed files.
+func (l *Letter) Hash() string { return l.hash }
 
 // Close gives the attachments back. No Body of the letter may be written after it.
 func (l *Letter) Close() error {
@@ -152,17 +175,48 @@ type loader struct {
 	names  markup.Names
 	letter *Letter
 	faults Faults
+	pos    func(field string) (file string, line, column int) // of the fields being compiled
+
+	sum hash.Hash // of what is read
+
+	version    *version // being loaded
+	tag        string   // its language
+	layoutName string
+	layoutPos  func(field string) (file string, line, column int)
 }
 
-func (l *loader) null() markup.Null {
-	switch l.o.OnNull {
-	case "", "fail":
-		return markup.NullFails
-	case "skip":
-		return markup.NullSkips
-	case "empty":
-		return markup.NullIsEmpty
+// known takes something that every letter is made of into the hash.
+func (l *loader) known(name string, data []byte) {
+	fmt.Fprintf(l.sum, "%q %d\n", name, len(data)) // a hash never fails
+	l.sum.Write(data)
+}
+
+func (l *loader) nulls() markup.Nulls {
+	n := markup.Nulls{Default: l.null("on_null", l.o.OnNull), Columns: map[string]markup.Null{}}
+	for name, rule := range l.o.OnNulls {
+		field := "on_null." + name
+		n.Columns[name] = l.null(field, rule)
+		if l.o.Columns == nil {
+			continue
+		}
+		if i := l.names.Find(name); i < 0 {
+			l.inField(field, 0, fmt.Sprintf("the list has no column %q", name), "")
+		} else {
+			n.Columns[l.o.Columns[i]] = n.Columns[name]
+		}
 	}
-	l.inField("on_null", 0, "it is none of fail, skip and empty", "")
-	return markup.NullFails
+	return n
+}
+
+func (l *loader) null(field string, n Null) markup.Null {
+	switch n.Do {
+	case "", "fail":
+		return markup.Null{Do: markup.NullFails}
+	case "skip":
+		return markup.Null{Do: markup.NullSkips}
+	case "print":
+		return markup.Null{Do: markup.NullPrints, Text: n.Text}
+	}
+	l.inField(field, 0, "it is none of fail, skip and print", "")
+	return markup.Null{}
 }

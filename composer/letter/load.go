@@ -56,6 +56,7 @@ func (l *loader) read(name string) (markup.Source, error) {
 	if !utf8.Valid(b) {
 		return markup.Source{}, errors.New("it is not UTF-8")
 	}
+	l.known(name, b)
 	return markup.Source{Name: name, Text: strings.TrimPrefix(string(b), "\ufeff")}, nil
 }
 
@@ -68,47 +69,37 @@ func (l *loader) named(field, name string) (markup.Source, bool) {
 	return src, err == nil
 }
 
-func (l *loader) loadBodies() {
-	if l.o.Template == "" {
-		l.inField("template", 0, "it is missing", "")
+// loadBody loads the parts of a version from its template.
+func (l *loader) loadBody(src markup.Source) {
+	if strings.EqualFold(path.Ext(src.Name), ".txt") {
+		l.loadText(src)
 		return
 	}
-	var load func(markup.Source)
-	switch ext := strings.ToLower(path.Ext(l.o.Template)); ext {
-	case ".txt":
-		load = l.loadText
-	case ".html", ".htm":
-		load = l.loadHTML
-	case ".md", ".markdown":
-		load = l.loadMarkdown
-	default:
-		l.inField("template", 0, fmt.Sprintf("%q is no kind of template", ext), "use .md, .html or .txt")
-		return
-	}
-	if src, ok := l.named("template", l.o.Template); ok {
-		load(src)
-	}
+	l.loadHTML(src)
 }
 
-// layout finds the layout of one kind: "html" or "txt". Only a layout that the campaign names must exist, in one kind.
+// layout finds the layout of one kind: "html" or "txt". Only a layout that is named must exist, in one kind.
 func (l *loader) layout(kind string) (markup.Source, bool) {
-	name := l.o.Layout
+	name := l.layoutName
 	switch name {
 	case "none":
 		return markup.Source{}, false
 	case "":
 		name = "base"
 	}
+	fault := func(text, hint string) {
+		l.inFront(&Front{Pos: l.layoutPos}, func() { l.inField("layout", 0, text, hint) })
+	}
 	if strings.ContainsAny(name, `/\`) {
-		l.inField("layout", 0, "it is a name, not a path", "layout: base stands for layouts/base.html and layouts/base.txt")
+		fault("it is a name, not a path", "layout: base stands for layouts/base.html and layouts/base.txt")
 		return markup.Source{}, false
 	}
-	src, err := l.read("layouts/" + name + "." + kind)
-	if errors.Is(err, fs.ErrNotExist) && (l.o.Layout == "" || l.exists("layouts/"+name+".html") || l.exists("layouts/"+name+".txt")) {
+	src, err := l.read(l.inLanguage("layouts/" + name + "." + kind))
+	if errors.Is(err, fs.ErrNotExist) && (l.layoutName == "" || l.exists("layouts/"+name+".html") || l.exists("layouts/"+name+".txt")) {
 		return src, false
 	}
 	if err != nil {
-		l.inField("layout", 0, "layouts/"+name+"."+kind+": "+reason(err), "")
+		fault("layouts/"+name+"."+kind+": "+reason(err), "")
 	}
 	return src, err == nil
 }
@@ -118,12 +109,53 @@ func (l *loader) exists(name string) bool {
 	return err == nil
 }
 
-// surrounded gives the sources of a template with its layout, if there is one.
+// surrounded gives the sources of a template: its layout, if there is one, itself, and the partials that they call.
 func (l *loader) surrounded(kind string, src markup.Source) []markup.Source {
+	sources := []markup.Source{src}
 	if layout, ok := l.layout(kind); ok {
-		return []markup.Source{layout, src}
+		src.As = markup.Content
+		sources = []markup.Source{layout, src}
 	}
-	return []markup.Source{src}
+	return l.withPartials(kind, sources)
+}
+
+// withPartials adds the partials that are called, and those that they call.
+func (l *loader) withPartials(kind string, sources []markup.Source) []markup.Source {
+	have := map[string]bool{markup.Content: true}
+	for more := true; more; {
+		more = false
+		for _, name := range markup.Calls(sources...) {
+			if have[name] {
+				continue
+			}
+			have[name] = true
+			if src, ok := l.partial(kind, name); ok {
+				sources, more = append(sources, src), true
+			}
+		}
+	}
+	return sources
+}
+
+// partial finds partials/NAME.html, or partials/NAME.md for HTML. That there is none is told where it is called.
+func (l *loader) partial(kind, name string) (markup.Source, bool) {
+	exts := []string{kind}
+	if kind == "html" {
+		exts = append(exts, "md")
+	}
+	for _, ext := range exts {
+		file := path.Join("partials", strings.TrimSuffix(name, "."+ext)+"."+ext)
+		src, err := l.read(l.inLanguage(file))
+		src.As = name
+		switch {
+		case err == nil:
+			return src, true
+		case !errors.Is(err, fs.ErrNotExist):
+			l.faults = append(l.faults, Fault{File: file, Text: reason(err)})
+			return src, false
+		}
+	}
+	return markup.Source{}, false
 }
 
 func (l *loader) check(sources ...markup.Source) bool {
@@ -152,29 +184,41 @@ func (l *loader) loadText(src markup.Source) {
 
 func (l *loader) plainText(src markup.Source) {
 	if sources := l.surrounded("txt", src); l.check(sources...) {
-		l.letter.text = l.compiled(l.letter.set.Text(sources...))
+		l.version.text = l.compiled(l.letter.set.Text(sources...))
 	}
 }
 
+// loadHTML loads the HTML part, and the text part beside it.
 func (l *loader) loadHTML(src markup.Source) {
-	if sources := l.surrounded("html", src); l.check(sources...) {
-		l.letter.html = l.compiled(l.letter.set.HTML(sources...))
+	sources := l.surrounded("html", src)
+	if l.check(sources...) { // as they were written, so that faults are found where they are
+		l.version.html = l.page(sources)
 	}
 	l.loadTextPart()
 }
 
-func (l *loader) loadMarkdown(src markup.Source) {
-	sources := l.surrounded("html", src)
-	if l.check(sources...) { // as it was written, so that faults are found where they are
-		html, faults := markup.Markdown(src)
-		if l.inFiles(faults); len(faults) == 0 {
-			if len(sources) == 1 {
-				sources = []markup.Source{markup.Bare(), src}
-			}
-			l.letter.html = l.compiled(l.letter.set.HTML(sources[0], html))
+// page compiles checked sources as HTML.
+func (l *loader) page(sources []markup.Source) markup.Ref {
+	for i, src := range sources {
+		if !isMarkdown(src.Name) {
+			continue
 		}
+		html, faults := markup.Markdown(src)
+		if l.inFiles(faults); len(faults) > 0 {
+			return markup.Ref{}
+		}
+		sources[i] = html
 	}
-	l.loadTextPart()
+	if isMarkdown(sources[0].Name) {
+		sources[0].As = markup.Content
+		sources = append([]markup.Source{markup.Bare()}, sources...)
+	}
+	return l.compiled(l.letter.set.HTML(sources...))
+}
+
+func isMarkdown(name string) bool {
+	ext := strings.ToLower(path.Ext(name))
+	return ext == ".md" || ext == ".markdown"
 }
 
 // loadTextPart finds the text part beside the HTML.
@@ -182,18 +226,23 @@ func (l *loader) loadTextPart() {
 	switch l.o.Text {
 	case "none":
 	case "", "auto":
-		l.letter.derive = true
+		l.version.derive = true
 		layout, ok := l.layout("txt")
-		if ok && l.check(layout, markup.Source{Name: "content"}) {
-			l.letter.wrapped = true
-			l.letter.text = l.compiled(l.letter.set.Text(layout, markup.Derived()))
+		if !ok {
+			return
+		}
+		sources := l.withPartials("txt", []markup.Source{layout, {Name: markup.Content, As: markup.Content}})
+		if l.check(sources...) {
+			sources[1] = markup.Derived()
+			l.version.wrapped = true
+			l.version.text = l.compiled(l.letter.set.Text(sources...))
 		}
 	default:
 		if ext := strings.ToLower(path.Ext(l.o.Text)); ext != ".txt" {
 			l.inField("text", 0, "it is none of auto, none and a .txt file", "")
 			return
 		}
-		if src, ok := l.named("text", l.o.Text); ok {
+		if src, ok := l.named("text", l.inLanguage(l.o.Text)); ok {
 			l.plainText(src)
 		}
 	}

@@ -19,23 +19,25 @@ import (
 type renderer struct {
 	letter  *Letter
 	markup  *markup.Renderer
-	loose   *markup.Renderer // nil without cc and bcc
+	loose   *markup.Renderer // nil without cc, bcc and locale
 	header  mime.Header
 	scratch bytes.Buffer
 	out     bytes.Buffer
 	texts   [2][]byte // the parts in canonical form
 	boxes   []mime.Mailbox
+	choice  choice // the version for the row
 }
 
 func newRenderer(l *Letter) *renderer {
 	r := &renderer{letter: l, markup: l.set.Renderer()}
-	if len(l.fields.cc)+len(l.fields.bcc) > 0 {
+	if len(l.fields.cc)+len(l.fields.bcc) > 0 || l.languages.asked.active {
 		r.loose = l.loose.Renderer()
 	}
 	return r
 }
 
 func (r *renderer) begin(ctx context.Context, row markup.Row) error {
+	row.Locale = r.letter.languages.all[""].locale // until the row's own is known
 	if r.loose != nil {
 		if err := r.loose.Begin(ctx, row); err != nil {
 			return err
@@ -76,6 +78,9 @@ func (l *Letter) Render(ctx context.Context, row *composer.Row, s composer.Stamp
 	if err := re.begin(ctx, markup.Row{Values: row.Values, Recipient: l.shown(row), UnsubscribeURL: link}); err != nil {
 		return nil, err
 	}
+	if err := re.speak(); err != nil {
+		return nil, l.unfit(err)
+	}
 	body, err := re.letterFor(s, f)
 	if err != nil {
 		return nil, l.unfit(err)
@@ -84,6 +89,20 @@ func (l *Letter) Render(ctx context.Context, row *composer.Row, s composer.Stamp
 		return nil, errors.Join(content(fmt.Sprintf("the letter has %d octets, more than max_message %d", size, l.o.MaxMessage)), body.Close())
 	}
 	return body, nil
+}
+
+// speak chooses the language of the row's letter.
+func (r *renderer) speak() (err error) {
+	if r.choice, err = r.letter.speaks(r); err != nil {
+		return err
+	}
+	r.markup.Speak(r.choice.locale, "")
+	preheader, err := r.value(r.choice.preheader)
+	if err != nil {
+		return part("preheader", err)
+	}
+	r.markup.Speak(r.choice.locale, preheader)
+	return nil
 }
 
 func (r *renderer) letterFor(s composer.Stamp, f delivery.Form) (*mime.Body, error) {
@@ -99,28 +118,34 @@ func (r *renderer) letterFor(s composer.Stamp, f delivery.Form) (*mime.Body, err
 
 // parts renders the texts, the plain one first.
 func (r *renderer) parts() ([]mime.Part, error) {
-	l := r.letter
+	l, v := r.letter, r.choice.version
 	var parts []mime.Part
 	var html mime.Part
-	if l.html != (markup.Ref{}) {
+	if v.html != (markup.Ref{}) {
 		r.out.Reset()
-		if err := r.markup.Render(&r.out, l.html); err != nil {
+		if err := r.markup.Render(&r.out, v.html); err != nil {
+			return nil, part(l.o.Template, err)
+		}
+		if err := leftOver(r.out.Bytes()); err != nil {
 			return nil, part(l.o.Template, err)
 		}
 		r.texts[1] = mime.Canon(r.texts[1][:0], r.out.Bytes())
 		html = mime.Part{Type: "text/html", Text: r.texts[1]}
 	}
-	if l.derive {
+	if v.derive {
 		if err := r.derived(); err != nil {
 			return nil, part(l.o.Template, err)
 		}
-	} else if l.text != (markup.Ref{}) {
+	} else if v.text != (markup.Ref{}) {
 		r.out.Reset()
-		if err := r.markup.Render(&r.out, l.text); err != nil {
+		if err := r.markup.Render(&r.out, v.text); err != nil {
 			return nil, part(l.textFile(), err)
 		}
 	}
-	if l.derive || l.text != (markup.Ref{}) {
+	if v.derive || v.text != (markup.Ref{}) {
+		if err := leftOver(r.out.Bytes()); err != nil {
+			return nil, part(l.textFile(), err)
+		}
 		r.texts[0] = mime.Canon(r.texts[0][:0], r.out.Bytes())
 		parts = append(parts, mime.Part{Type: "text/plain", Text: r.texts[0]})
 	}
@@ -130,13 +155,21 @@ func (r *renderer) parts() ([]mime.Part, error) {
 	return parts, nil
 }
 
+// leftOver holds a letter back in which several values together look like a template that went wrong.
+func leftOver(text []byte) error {
+	if left := markup.LeftOver(text); left != "" {
+		return &markup.Held{Text: fmt.Sprintf("it holds %q, which looks like a template that went wrong", left)}
+	}
+	return nil
+}
+
 // derived makes the text part from the HTML that was just rendered; with a text layout, from the letter without its
 // HTML layout, put into that.
 func (r *renderer) derived() error {
-	l := r.letter
-	if l.wrapped {
+	v := r.choice.version
+	if v.wrapped {
 		r.out.Reset()
-		if err := r.markup.RenderContent(&r.out, l.html); err != nil {
+		if err := r.markup.RenderContent(&r.out, v.html); err != nil {
 			return err
 		}
 	}
@@ -145,12 +178,12 @@ func (r *renderer) derived() error {
 		return err
 	}
 	r.out.Reset()
-	if !l.wrapped {
+	if !v.wrapped {
 		r.out.WriteString(text)
 		return nil
 	}
 	r.markup.Derive(text)
-	return r.markup.Render(&r.out, l.text)
+	return r.markup.Render(&r.out, v.text)
 }
 
 func (l *Letter) textFile() string {
@@ -178,7 +211,7 @@ func (r *renderer) fields(s composer.Stamp, form delivery.Form) error {
 		}
 		h.Mailboxes("Reply-To", boxes...)
 	}
-	subject, err := r.value(l.subject)
+	subject, err := r.value(r.choice.subject)
 	if err != nil {
 		return part("subject", err)
 	}
@@ -229,7 +262,7 @@ func (r *renderer) addressees(s composer.Stamp) error {
 // part says in which part of the letter a row failed.
 func part(name string, err error) error {
 	if held := (*markup.Held)(nil); errors.As(err, &held) {
-		return &markup.Held{Null: held.Null, Text: name + ": " + held.Text}
+		return &markup.Held{Null: held.Null, Skip: held.Skip, Text: name + ": " + held.Text}
 	}
 	return err
 }
@@ -240,7 +273,7 @@ func (l *Letter) unfit(err error) error {
 	switch {
 	case !errors.As(err, &held):
 		return err
-	case held.Null && l.o.OnNull == "skip":
+	case held.Null && held.Skip:
 		return &delivery.Unfit{Status: delivery.Skipped, Class: delivery.ClassNull, Text: held.Text}
 	}
 	return content(held.Text)

@@ -8,22 +8,18 @@ import (
 	"text/template/parse"
 )
 
-// Check finds what is wrong in templates that are used together; the first is the one that is executed. A layout comes
-// before its content, whose Source is then known as "content".
+// Check finds what is wrong in templates that are used together; the first is the one that is executed, the others are
+// known by what they are called As.
 func (n Names) Check(sources ...Source) []Fault {
 	w := &walker{names: n, trees: map[string]tree{}, seen: map[visit]bool{}}
-	for i, s := range sources {
-		name := s.Name
-		if i > 0 {
-			name = contentName
-		}
-		w.parse(name, s)
+	for _, s := range sources {
+		w.parse(s)
 	}
 	if len(w.faults) > 0 {
 		return w.faults
 	}
-	w.enter(sources[0].Name, dot{kind: isRow})
-	if len(sources) > 1 && !w.called(contentName) {
+	w.enter(sources[0].called(), dot{kind: isRow})
+	if _, ok := w.trees[Content]; ok && sources[0].As != Content && !w.called(Content) {
 		w.faults = append(w.faults, Fault{Source: sources[0], Text: "the layout has no place for the letter",
 			Hint: `write {{ template "content" . }} where it goes`})
 	}
@@ -38,8 +34,49 @@ func (n Names) Check(sources ...Source) []Fault {
 	return slices.CompactFunc(w.faults, func(a, b Fault) bool { return a.Source == b.Source && a.Offset == b.Offset && a.Text == b.Text })
 }
 
-// contentName is how a layout calls the letter it surrounds.
-const contentName = "content"
+// called is the name that a template goes by among those it is used with.
+func (s Source) called() string { return cmp.Or(s.As, s.Name) }
+
+// Calls lists the templates that sources call and do not define. What cannot be parsed calls none: Check tells of it.
+func Calls(sources ...Source) []string {
+	w := &walker{trees: map[string]tree{}}
+	for _, s := range sources {
+		w.parse(s)
+	}
+	var names []string
+	for _, t := range w.trees {
+		each(t.Root, func(n *parse.TemplateNode) {
+			if _, ok := w.trees[n.Name]; !ok && !slices.Contains(names, n.Name) {
+				names = append(names, n.Name)
+			}
+		})
+	}
+	slices.Sort(names)
+	return names
+}
+
+// each calls f with every call of a template below a list.
+func each(l *parse.ListNode, f func(*parse.TemplateNode)) {
+	if l == nil {
+		return
+	}
+	branch := func(b *parse.BranchNode) {
+		each(b.List, f)
+		each(b.ElseList, f)
+	}
+	for _, n := range l.Nodes {
+		switch n := n.(type) {
+		case *parse.IfNode:
+			branch(&n.BranchNode)
+		case *parse.WithNode:
+			branch(&n.BranchNode)
+		case *parse.RangeNode:
+			branch(&n.BranchNode)
+		case *parse.TemplateNode:
+			f(n)
+		}
+	}
+}
 
 // dot is what is known of a value before there is a row.
 type dot struct {
@@ -90,7 +127,8 @@ func (w *walker) fault(at parse.Pos, hint, format string, args ...any) {
 	w.faults = append(w.faults, Fault{Source: w.source, Offset: int(at), Hint: hint, Text: fmt.Sprintf(format, args...)})
 }
 
-func (w *walker) parse(name string, s Source) {
+func (w *walker) parse(s Source) {
+	name := s.called()
 	t := parse.New(name)
 	t.Mode = parse.SkipFuncCheck // unknown functions are found by the walk, all at once
 	set := map[string]*parse.Tree{}
@@ -199,11 +237,14 @@ func (w *walker) command(c *parse.CommandNode, d dot) dot {
 	if f.Ident == "col" {
 		w.col(c)
 	}
-	if f.Ident == "index" || f.Ident == "slice" || f.Ident == "and" || f.Ident == "or" || f.Ident == "default" {
+	if slices.Contains(opaque, f.Ident) || f.Ident == "col" {
 		return dot{}
 	}
 	return dot{kind: isScalar, name: f.Ident}
 }
+
+// opaque are functions whose result may have values below it.
+var opaque = []string{"index", "slice", "and", "or", "default", "coalesce", "ternary", "list", "dict", "first", "last", "split"}
 
 func (w *walker) col(c *parse.CommandNode) {
 	if len(c.Args) < 2 {
@@ -260,11 +301,11 @@ func (w *walker) field(at parse.Pos, path []string, d dot) dot {
 	case isRow:
 		switch {
 		case w.names.column(name):
-			return w.field(at, path[1:], dot{kind: isScalar, name: "." + name})
+			return w.field(at, path[1:], w.names.holds(name))
 		case name == "vars":
 			return w.field(at, path[1:], dot{kind: isConstant, value: w.names.Vars, name: ".vars"})
 		}
-		w.fault(at, nearestField(name, w.names.Columns), "the list has no column %q", name)
+		w.fault(at, nearestField(name, w.names.written()), "the list has no column %q", name)
 	case isConstant:
 		v, ok := child(d.value, name)
 		if ok {
@@ -279,4 +320,12 @@ func (w *walker) field(at parse.Pos, path []string, d dot) dot {
 		w.fault(at, hint, "%s is one value and has no %q", d.name, name)
 	}
 	return dot{}
+}
+
+// holds tells what is known of a column's value.
+func (n Names) holds(name string) dot {
+	if i := n.Find(name); i < 0 || n.Nested[n.Columns[i]] {
+		return dot{}
+	}
+	return dot{kind: isScalar, name: "." + name}
 }

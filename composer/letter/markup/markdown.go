@@ -7,26 +7,25 @@ import (
 	"strings"
 
 	"github.com/yuin/goldmark"
-	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
-	"github.com/yuin/goldmark/renderer"
-	"github.com/yuin/goldmark/util"
+	"github.com/yuin/goldmark/renderer/html"
 )
 
 // Markdown makes an HTML template of a checked Markdown one, once for all rows: each action is put aside behind a word
 // that means nothing to Markdown, and put back into the HTML. So a row's value is never read as Markdown, and
 // html/template escapes it for the place where it ends up. An action alone on its lines, such as {{ if .vip }}, is a block
-// of its own, so that the elements between two of them stay whole.
+// of its own, so that the elements between two of them stay whole. HTML that the author wrote stays as it is.
 func Markdown(s Source) (Source, []Fault) {
-	m := &markdown{source: s, word: unusedWord(s.Text)}
+	m := &markdown{word: unusedWord(s.Text)}
 	text := m.putAside(s.Text)
 	g := goldmark.New(goldmark.WithExtensions(extension.Table, extension.Linkify, extension.Strikethrough),
-		goldmark.WithRendererOptions(renderer.WithNodeRenderers(util.Prioritized(m, 1))))
+		goldmark.WithRendererOptions(html.WithUnsafe()))
 	var out bytes.Buffer
 	if err := g.Convert([]byte(text), &out); err != nil {
 		return Source{}, []Fault{{Source: s, Text: err.Error()}}
 	}
-	return Source{Name: s.Name, Text: m.putBack(out.String())}, m.faults
+	s.Text, s.Made = m.putBack(out.String()), true
+	return s, nil
 }
 
 // Bare is the layout of Markdown that has none.
@@ -35,17 +34,15 @@ func Bare() Source {
 }
 
 type markdown struct {
-	source  Source
 	word    string
 	actions []string
-	faults  []Fault
 }
 
 // action matches one action; a string in it may hold braces.
 var action = regexp.MustCompile("(?s)\\{\\{(?:/\\*.*?\\*/|\"(?:\\\\.|[^\"\\\\])*\"|`[^`]*`|'(?:\\\\.|[^'\\\\])*'|[^\"`'}]|\\}[^}])*\\}\\}")
 
-// control matches actions that print nothing.
-var control = regexp.MustCompile(`^\{\{-?\s*(?:/\*|(?:if|else|end|range|with|define|block|template|break|continue)\b|\$\w*\s*(?:,\s*\$\w+\s*)?:?=)`)
+// control matches actions that print nothing, and those that print blocks.
+var control = regexp.MustCompile(`^\{\{-?\s*(?:/\*|(?:if|else|end|range|with|define|block|template|break|continue)\b|\$\w*\s*(?:,\s*\$\w+\s*)?:?=|(?:markdown|safe_html)\b)|\|\s*(?:markdown|safe_html)\s*-?\}\}$`)
 
 func unusedWord(text string) string {
 	for n := 0; ; n++ {
@@ -84,52 +81,5 @@ func (m *markdown) putBack(html string) string {
 			return s
 		}
 		return m.actions[n]
-	})
-}
-
-// RegisterFuncs implements renderer.NodeRenderer for raw HTML.
-func (m *markdown) RegisterFuncs(reg renderer.NodeRendererFuncRegisterer) {
-	reg.Register(ast.KindHTMLBlock, m.html)
-	reg.Register(ast.KindRawHTML, m.html)
-}
-
-// html keeps the actions that were put aside as comments and drops other comments. Any other raw HTML is refused rather
-// than dropped: what it leaves of a letter would surprise.
-func (m *markdown) html(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
-	if !entering {
-		return ast.WalkContinue, nil
-	}
-	var text string
-	switch n := n.(type) {
-	case *ast.HTMLBlock:
-		text = string(n.Lines().Value(source))
-		if n.HasClosure() {
-			text += string(n.ClosureLine.Value(source))
-		}
-	case *ast.RawHTML:
-		text = string(n.Segments.Value(source))
-	}
-	rest := comment.ReplaceAllStringFunc(text, func(c string) string {
-		if strings.HasPrefix(c, "<!--"+m.word) {
-			_, _ = w.WriteString(c + "\n") // a failed write comes up again at the writer's Flush
-		}
-		return ""
-	})
-	if rest = strings.TrimSpace(rest); rest != "" {
-		m.refuse(rest)
-	}
-	return ast.WalkSkipChildren, nil
-}
-
-var comment = regexp.MustCompile(`(?s)<!--.*?-->`)
-
-func (m *markdown) refuse(html string) {
-	known, _, _ := strings.Cut(html, m.word)
-	known, _, _ = strings.Cut(known, "\n")
-	m.faults = append(m.faults, Fault{
-		Source: m.source,
-		Offset: max(0, strings.Index(m.source.Text, known)),
-		Text:   "HTML inside Markdown is not supported",
-		Hint:   "use a .html template, or a layout",
 	})
 }

@@ -20,7 +20,14 @@ import (
 type Source struct {
 	Name string // of its file or field
 	Text string
+	As   string // how other templates call it: Content, or a partial's name; may be empty
+
+	Before int  // lines of the file before Text
+	Made   bool // Text is not what stands in the file
 }
+
+// Content is how a layout calls the letter it surrounds.
+const Content = "content"
 
 // Fault is what is wrong in a Source, for a person.
 type Fault struct {
@@ -32,13 +39,56 @@ type Fault struct {
 
 // Names is what templates may refer to.
 type Names struct {
-	Columns     []string       // nil: not known yet, any name will do
-	Vars        map[string]any // as .vars.NAME
-	Unsubscribe bool           // unsubscribe_url has a value
+	Columns     []string        // nil: not known yet, any name will do
+	Nested      map[string]bool // columns that may hold lists and mappings
+	Vars        map[string]any  // as .vars.NAME
+	Unsubscribe bool            // unsubscribe_url has a value
 }
 
 func (n Names) column(name string) bool {
-	return n.Columns == nil && name != "vars" || slices.Contains(n.Columns, name)
+	return n.Columns == nil && name != "vars" || n.Find(name) >= 0
+}
+
+// Find gives the place of the column that a name stands for: its own, or its plain form; -1 is none.
+func (n Names) Find(name string) int {
+	if i := slices.Index(n.Columns, name); i >= 0 || name == "" || name == "vars" {
+		return i
+	}
+	found := -1
+	for i, c := range n.Columns {
+		if plainName(c) == name {
+			if found >= 0 { // two columns would answer to it
+				return -1
+			}
+			found = i
+		}
+	}
+	return found
+}
+
+// plainName is how a column such as "First Name" can be written behind a dot: first_name.
+func plainName(column string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(column) {
+		switch {
+		case unicode.IsLetter(r), unicode.IsDigit(r) && b.Len() > 0:
+			b.WriteRune(r)
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "_"):
+			b.WriteByte('_')
+		}
+	}
+	return strings.TrimRight(b.String(), "_")
+}
+
+// aliases are the plain forms that columns answer to beside their own names, with the place of the column.
+func (n Names) aliases() map[string]int {
+	all := map[string]int{}
+	for i, c := range n.Columns {
+		if p := plainName(c); p != "vars" && n.Find(p) == i && p != c {
+			all[p] = i
+		}
+	}
+	return all
 }
 
 // child gives what a path leads to below a constant.
@@ -54,6 +104,26 @@ func child(v any, name string) (any, bool) {
 	return e.Interface(), true
 }
 
+// written are the columns as they can be written behind a dot; those that cannot, as they are.
+func (n Names) written() []string {
+	names := slices.Clone(n.Columns)
+	for alias, i := range n.aliases() {
+		if !identifier(n.Columns[i]) {
+			names[i] = alias
+		}
+	}
+	return names
+}
+
+func identifier(s string) bool {
+	for i, r := range s {
+		if r != '_' && !unicode.IsLetter(r) && (i == 0 || !unicode.IsDigit(r)) {
+			return false
+		}
+	}
+	return s != ""
+}
+
 // nearest is a hint at the name that was probably meant.
 func nearest(name string, names []string) string {
 	best := closest(name, names)
@@ -63,13 +133,10 @@ func nearest(name string, names []string) string {
 	return fmt.Sprintf("did you mean %q?", best)
 }
 
-// nearestField is nearest for a column written with a dot. One such as "First Name" cannot be written so.
+// nearestField is nearest for a column written with a dot.
 func nearestField(name string, names []string) string {
-	best := closest(name, names)
-	for i, r := range best {
-		if r != '_' && !unicode.IsLetter(r) && (i == 0 || !unicode.IsDigit(r)) {
-			return fmt.Sprintf("did you mean {{ col %q }}?", best)
-		}
+	if best := closest(name, names); best != "" && !identifier(best) {
+		return fmt.Sprintf("did you mean {{ col %q }}?", best)
 	}
 	return nearest(name, names)
 }

@@ -7,9 +7,12 @@ import (
 	"fmt"
 	htmltemplate "html/template"
 	"io"
+	"regexp"
 	"strings"
 	texttemplate "text/template"
 	"time"
+
+	"github.com/mailblast/mailblast/composer/letter/locale"
 )
 
 // Limits of one row's templates.
@@ -19,19 +22,10 @@ const (
 	maxSteps  = 100_000         // turns of loops and calls of templates, for all of a row's templates
 )
 
-// Null says what becomes of a row when an action prints NULL.
-type Null uint8
-
-// What printing a NULL does.
-const (
-	NullFails Null = iota
-	NullSkips
-	NullIsEmpty
-)
-
 // Held is the error for a row whose letter must not be sent.
 type Held struct {
 	Null bool // NULL was printed
+	Skip bool // and such a row is left out
 	Text string
 }
 
@@ -41,14 +35,15 @@ func (e *Held) Error() string { return e.Text }
 type Set struct {
 	campaign string
 	names    Names
-	null     Null
+	aliases  map[string]int
+	nulls    Nulls
 	texts    []*texttemplate.Template
 	htmls    []*htmltemplate.Template
 }
 
 // NewSet makes an empty set.
-func NewSet(n Names, campaign string, null Null) *Set {
-	return &Set{campaign: campaign, names: n, null: null}
+func NewSet(n Names, campaign string, nulls Nulls) *Set {
+	return &Set{campaign: campaign, names: n, aliases: n.aliases(), nulls: nulls}
 }
 
 // Ref names a template of a Set. The zero value is none.
@@ -59,21 +54,23 @@ type Ref struct {
 // Row is what templates are executed with.
 type Row struct {
 	Values         []any // one a column; may be short
+	Locale         locale.Locale
 	Recipient      string
 	UnsubscribeURL string
+	Preheader      string
 	Content        string // what Derived stands for
 }
 
 // Derived is a template for the Content of a Row, to be put into a text layout.
-func Derived() Source { return Source{Name: contentName, Text: "{{ " + stepDerived + " }}"} }
+func Derived() Source { return Source{Name: Content, As: Content, Text: "{{ " + stepDerived + " }}"} }
 
-// Text compiles checked sources as text; a layout comes before its content.
+// Text compiles checked sources as text; the first is the one that is executed.
 func (s *Set) Text(sources ...Source) (Ref, []Fault) {
-	t := texttemplate.New(sources[0].Name).Funcs((&Renderer{}).functions())
+	t := texttemplate.New(sources[0].called()).Funcs((&Renderer{}).textFunctions())
 	for i, src := range sources {
 		to := t
 		if i > 0 {
-			to = t.New(contentName)
+			to = t.New(src.called())
 		}
 		if _, err := to.Parse(src.Text); err != nil {
 			return Ref{}, []Fault{syntaxFault(src, err)}
@@ -88,11 +85,11 @@ func (s *Set) Text(sources ...Source) (Ref, []Fault) {
 
 // HTML compiles checked sources as HTML. It finds what contextual escaping cannot make safe.
 func (s *Set) HTML(sources ...Source) (Ref, []Fault) {
-	t := htmltemplate.New(sources[0].Name).Funcs((&Renderer{}).functions())
+	t := htmltemplate.New(sources[0].called()).Funcs((&Renderer{}).functions())
 	for i, src := range sources {
 		to := t
 		if i > 0 {
-			to = t.New(contentName)
+			to = t.New(src.called())
 		}
 		if _, err := to.Parse(outlook(src.Text)); err != nil {
 			return Ref{}, []Fault{syntaxFault(src, err)}
@@ -109,13 +106,20 @@ func (s *Set) HTML(sources ...Source) (Ref, []Fault) {
 		err = r.execute(io.Discard, ref, "")
 	}
 	if e := (*htmltemplate.Error)(nil); errors.As(err, &e) {
-		src := sources[0]
-		if e.Name == contentName {
-			src = sources[len(sources)-1]
-		}
-		return Ref{}, []Fault{syntaxFault(src, err)}
+		return Ref{}, []Fault{syntaxFault(named(sources, e.Name), err)}
 	}
 	return ref, nil
+}
+
+// named finds the source of a template; html/template adds a context to the names of those that it escapes twice.
+func named(sources []Source, name string) Source {
+	name, _, _ = strings.Cut(name, "$htmltemplate_")
+	for _, s := range sources {
+		if s.called() == name {
+			return s
+		}
+	}
+	return sources[0]
 }
 
 // Renderer executes the templates of a Set for one row at a time.
@@ -147,7 +151,17 @@ func (r *Renderer) Begin(ctx context.Context, row Row) error {
 			r.data[name] = nil
 		}
 	}
+	for name, i := range r.set.aliases {
+		r.data[name] = r.data[r.set.names.Columns[i]]
+	}
 	return ctx.Err()
+}
+
+func (r *Renderer) language() locale.Locale { return r.row.Locale }
+
+// Speak sets the row's language, and the text that its inbox shows beside the subject.
+func (r *Renderer) Speak(l locale.Locale, preheader string) {
+	r.row.Locale, r.row.Preheader = l, preheader
 }
 
 // Derive sets the Content of the row.
@@ -164,7 +178,7 @@ func (r *Renderer) Render(dst *bytes.Buffer, ref Ref) error { return r.render(ds
 
 // RenderContent leaves the layout out.
 func (r *Renderer) RenderContent(dst *bytes.Buffer, ref Ref) error {
-	return r.render(dst, ref, contentName)
+	return r.render(dst, ref, Content)
 }
 
 func (r *Renderer) render(dst *bytes.Buffer, ref Ref, entry string) error {
@@ -186,13 +200,16 @@ func (r *Renderer) render(dst *bytes.Buffer, ref Ref, entry string) error {
 	return nil
 }
 
-// execText drops what the template packages put before the fault itself.
+// failed matches what text/template says of an action that failed: the action, and why.
+var failed = regexp.MustCompile(`(?s) at <(.*?)>: (?:error calling \w+: )?(.*)$`)
+
+// execText keeps the action and the fault of what the template packages say.
 func execText(err error) string {
-	s := err.Error()
-	if _, after, ok := strings.Cut(s, ">: "); ok {
-		s = after
+	m := failed.FindStringSubmatch(err.Error())
+	if m == nil {
+		return err.Error()
 	}
-	return s
+	return "{{ " + m[1] + " }}: " + m[2]
 }
 
 func (r *Renderer) execute(w io.Writer, ref Ref, entry string) error {
@@ -219,7 +236,7 @@ func (r *Renderer) text(i int) (*texttemplate.Template, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.texts[i] = t.Funcs(r.functions())
+		r.texts[i] = t.Funcs(r.textFunctions())
 	}
 	return r.texts[i], nil
 }
@@ -233,23 +250,6 @@ func (r *Renderer) html(i int) (*htmltemplate.Template, error) {
 		r.htmls[i] = t.Funcs(r.functions())
 	}
 	return r.htmls[i], nil
-}
-
-// must is the last step of each output action.
-func (r *Renderer) must(label string, v any) (any, error) {
-	if v == nil {
-		if r.set.null == NullIsEmpty {
-			return "", nil
-		}
-		return nil, &Held{Null: true, Text: label + " is NULL"}
-	}
-	s := Text(v)
-	for _, left := range [...]string{"{{", "%!", "<no value>", "ZgotmplZ"} {
-		if strings.Contains(s, left) {
-			return nil, &Held{Text: fmt.Sprintf("%s holds %q, which looks like a template that went wrong", label, left)}
-		}
-	}
-	return s, nil
 }
 
 // tick counts a step.
