@@ -109,10 +109,11 @@ func (n Nulls) Skips() bool {
 	return n.Default.Do == "skip"
 }
 
-// Attachment is a file that goes with every letter.
+// Attachment is a file that goes with letters. Path and Name may be templates.
 type Attachment struct {
-	Path string // relative to the campaign's folder
-	Name string // as the recipient sees it; empty: the path's last element
+	Path     string // relative to the campaign's folder
+	Name     string // as the recipient sees it; empty: the path's last element
+	Optional bool   // a letter goes without the file if it is not there
 }
 
 // Header is a header field of our user's own. Value is a template.

@@ -153,7 +153,8 @@ func TestExamples(t *testing.T) {
 	if len(full.Queues) != 2 || full.Queues[0].Rate != (Rate{50, time.Second}) || full.Fallback == nil || full.Fallback.Port != 587 {
 		t.Errorf("sending: %+v %+v", full.Queues, full.Fallback)
 	}
-	if full.Rate.PerDomain["*"] != (Rate{2, time.Second}) || full.Vars["discount"] != int64(20) || full.Attachments[1].Name != "prices.pdf" {
+	if full.Rate.PerDomain["*"] != (Rate{2, time.Second}) || full.Vars["discount"] != int64(20) || full.Attachments[1].Name != "prices.pdf" ||
+		full.Attachments[2] != (Attachment{"invoices/${YEAR}-{{ .number }}.pdf", "{{ .number }}.pdf", true}) {
 		t.Errorf("values: %+v", full)
 	}
 }

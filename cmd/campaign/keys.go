@@ -32,8 +32,8 @@ func letterKeys(c *Campaign) []field {
 		{"repeat", oneOf(&c.Repeat, "never", "daily", "weekly", "monthly", "on-change", "always"), "never", "When the same people get it again: what is in one run is never sent twice."},
 		{"on_null", nullRules{&c.OnNull}, "", "A letter that prints a NULL: fail that row (the default), skip it and count it, or print nothing (empty); or by column: {city: empty, name: {default: friend}, \"*\": skip}."},
 		{"vars", values(&c.Vars), "", "Constants for templates, as .vars.NAME."},
-		{"attachments", attachments(&c.Attachments), "", "Files below the campaign's folder that go with every letter: paths, or {path, name}."},
 		{"images", oneOf(&c.Images, "embed", "link"), "embed", "Images of the HTML that lie in the campaign's folder: go with the letter, or are left as they are written."},
+		{"attachments", attachments(&c.Attachments), "", "Files below the campaign's folder that go with the letters: paths, or {path, name, optional}. A path such as `invoices/{{ .number }}.pdf` is one of each row."},
 		{"headers", headers(&c.Headers), "", "Header fields of your own; values may be templates. Date, Message-ID, List-* and Auto-Submitted are set for you."},
 		{"unsubscribe", unsubscribe(&c.Unsubscribe), "", "A URL, {url, mailto, required}, or false for notices. {token} is the recipient's signed id."},
 	}

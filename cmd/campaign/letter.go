@@ -174,50 +174,6 @@ func redact(dsn string) string {
 	return u.String()
 }
 
-func attachments(p *[]Attachment) list {
-	object := func(a *Attachment) []field {
-		return []field{
-			{"path", attachmentPath(&a.Path), "", "Below the campaign's folder. Required."},
-			{"name", text(&a.Name), "", "As the recipient sees it. Default: the path's last element."},
-		}
-	}
-	return list{
-		item: func(l *loader, path string, n *source.Node) {
-			var a Attachment
-			before := len(l.faults)
-			mapping{fields: object(&a), need: []string{"path"}, short: func(l *loader, path string, n *source.Node) {
-				attachmentPath(&a.Path).take(l, path, n)
-			}}.take(l, path, n)
-			if len(l.faults) == before {
-				*p = append(*p, a)
-			}
-		},
-		print: func() string {
-			all := make([]string, len(*p))
-			for i, a := range *p {
-				all[i] = a.Path
-			}
-			return "[" + strings.Join(all, ", ") + "]"
-		},
-		json: mapping{fields: object(&Attachment{}), need: []string{"path"}, json: jsonType("string")}.schema(),
-	}
-}
-
-func attachmentPath(p *string) scalar {
-	k := text(p)
-	k.parse = func(s string) *misfit {
-		switch {
-		case strings.Contains(s, "{{"):
-			return &misfit{"attachments of single rows are not supported", ""}
-		case !filepath.IsLocal(s):
-			return &misfit{fmt.Sprintf("%q must lie below the campaign's folder", clip(s)), ""}
-		}
-		*p = s
-		return nil
-	}
-	return k
-}
-
 // ours are header fields that the letter sets itself, with the key to use for them.
 var ours = map[string]string{"from": "from", "to": "to", "cc": "cc", "bcc": "bcc", "reply-to": "reply_to", "subject": "subject", "sender": "", "date": "",
 	"message-id": "", "mime-version": "", "auto-submitted": "", "return-path": "return_path", "received": "", "dkim-signature": "",

@@ -23,7 +23,7 @@ var meant = map[string]string{
 // later are keys that other mail tools have and this version does not serve.
 var later = []string{
 	"dkim", "promote", "stop_if", "schedule", "suppress", "notify", "encoding", "charset",
-	"queues.mx", "attachments.optional", "fallback.after",
+	"queues.mx", "fallback.after",
 }
 
 // aliases renames what people type for a key, with a warning.

@@ -2,74 +2,242 @@ package letter
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"path"
+	"strconv"
 	"strings"
-	"unicode/utf8"
 
+	"github.com/mailblast/mailblast/composer"
+	"github.com/mailblast/mailblast/composer/letter/files"
 	"github.com/mailblast/mailblast/composer/letter/mime"
 )
 
-// maxName is the longest file name of an attachment, in octets: three times that, escaped, must fit a line.
-const maxName = 200
+// maxName is the longest file name of an attachment, in octets: that of file systems.
+const maxName = 255
 
-func (l *loader) loadAttachments() {
+// attachment is one of a letter's attachments.
+type attachment struct {
+	field    string
+	path     value
+	name     value  // fixed and empty: that of the path
+	below    string // the folder that a path of single rows stays in
+	optional bool
+
+	file  *files.File      // of a fixed path
+	fixed *mime.Attachment // of a fixed path and name
+}
+
+// loadAttachments compiles those of the campaign, or of a template's front matter.
+func (l *loader) loadAttachments(list []Attachment) (all []attachment) {
 	total := int64(0)
-	for i, a := range l.o.Attachments {
-		field := fmt.Sprintf("attachments[%d]", i)
-		n, err := l.attach(a)
+	for i, a := range list {
+		at := attachment{field: fmt.Sprintf("attachments[%d]", i), optional: a.Optional}
+		n, err := l.attach(&at, a)
+		if fault := (*files.Fault)(nil); errors.As(err, &fault) {
+			err = fault.Err
+		}
 		if err != nil {
-			l.inField(field, 0, a.Path+": "+reason(err), "")
+			l.inField(at.field, 0, a.Path+": "+reason(err), "")
 			continue
 		}
 		if total += n; total > l.o.MaxMessage {
-			l.inField(field, 0, fmt.Sprintf("the attachments are larger than max_message, %d octets", l.o.MaxMessage), "")
-			return
+			l.inField(at.field, 0, fmt.Sprintf("the attachments are larger than max_message, %d octets", l.o.MaxMessage), "")
+			return all
+		}
+		if at.file != nil || at.path.active { // else it is optional and not there
+			all = append(all, at)
 		}
 	}
+	return all
 }
 
-// attach opens, reads and encodes a file, once for all letters. It gives the octets it takes in each.
-func (l *loader) attach(a Attachment) (n int64, err error) {
-	if strings.Contains(a.Path, "{{") {
-		return 0, errors.New("templates are not supported here")
+// attachToAll gives every version what goes with all letters, beside its own.
+func (l *loader) attachToAll() {
+	all := l.loadAttachments(l.o.Attachments)
+	for _, v := range l.letter.languages.all {
+		v.attached = append(all[:len(all):len(all)], v.attached...)
+		for _, at := range v.attached {
+			v.varied = v.varied || at.path.active || at.name.active
+		}
+		l.letter.attaches = l.letter.attaches || len(v.attached) > 0
 	}
-	name := cmp.Or(a.Name, path.Base(a.Path))
-	if err := mime.CheckValue(name); err != nil {
-		return 0, fmt.Errorf("its name: %w", err)
+}
+
+// attach compiles an attachment. What is the same for all letters is read and encoded now; it gives the octets that takes
+// in each.
+func (l *loader) attach(at *attachment, a Attachment) (n int64, err error) {
+	at.path = l.compile(l.letter.set, at.field+".path", a.Path, 0)
+	at.name = l.compile(l.letter.set, at.field+".name", a.Name, 0)
+	if at.path.active {
+		at.below = l.below(at.field+".path", a.Path)
+		return 0, nil
 	}
-	if len(name) > maxName || !utf8.ValidString(name) || strings.ContainsAny(name, `/\`) {
-		return 0, fmt.Errorf("its name is longer than %d octets or holds a slash", maxName)
+	if at.file, err = at.find(context.Background(), l.letter.folder, a.Path); err != nil || at.file == nil {
+		return 0, err
 	}
-	f, info, err := l.open(a.Path)
+	if at.name.active {
+		return at.file.Size(), nil
+	}
+	if at.fixed, err = attach(at.file, a.Path, a.Name); err != nil {
+		return 0, err
+	}
+	l.known(a.Path, at.file.Sum())
+	return at.fixed.Size(), nil
+}
+
+// below finds the folder that a path of single rows stays in, whatever the rows hold.
+func (l *loader) below(field, text string) string {
+	static, _, _ := strings.Cut(text, "{{")
+	folder := path.Clean(static[:strings.LastIndexByte(static, '/')+1])
+	if folder == "." || path.IsAbs(folder) || hasDots(static) {
+		l.inField(field, 0, "a path of single rows must begin with the folder that they stay in", "such as invoices/{{ .number }}.pdf")
+	}
+	return folder
+}
+
+func hasDots(name string) bool {
+	for e := range strings.SplitSeq(name, "/") {
+		if e == ".." {
+			return true
+		}
+	}
+	return false
+}
+
+// attach makes an attachment of the file that a path names. Its type is what its name or else its path stands for.
+func attach(f *files.File, name, shown string) (*mime.Attachment, error) {
+	kind := files.ContentType(cmp.Or(path.Ext(shown), path.Ext(name)))
+	shown = cmp.Or(shown, path.Base(path.Clean(name)))
+	if err := mime.CheckValue(shown); err != nil {
+		return nil, fmt.Errorf("its name: %w", err)
+	}
+	if len(shown) > maxName || strings.ContainsAny(shown, `/\`) {
+		return nil, fmt.Errorf("its name is longer than %d octets or holds a slash", maxName)
+	}
+	return mime.Attach(mime.File{Name: shown, Type: kind, Content: f, Size: f.Size()})
+}
+
+// attachments are those of one letter, with the files that it uses until it is closed.
+type attachments struct {
+	all  []*mime.Attachment
+	held []*files.File
+}
+
+func (a *attachments) release() {
+	for _, f := range a.held {
+		f.Close()
+	}
+}
+
+// attachments gives those of a row. All of them are read, and found unchanged, before a letter is begun: what is wrong with
+// them must be known before a server is told of it.
+func (l *Letter) attachments(ctx context.Context, row *composer.Row) (attachments, error) {
+	var a attachments
+	if !l.attaches {
+		return a, nil
+	}
+	v, names, err := l.attachmentNames(ctx, row)
+	size := int64(0)
+	for i := 0; err == nil && i < len(v.attached); i++ {
+		at := &v.attached[i]
+		m := at.fixed
+		if m == nil {
+			m, err = a.attach(ctx, l.folder, at, names[i])
+		}
+		if m == nil {
+			continue
+		}
+		a.all = append(a.all, m)
+		if size += m.Size(); size > l.o.MaxMessage {
+			err = content(fmt.Sprintf("the attachments have %d octets, more than max_message %d", size, l.o.MaxMessage))
+		}
+	}
 	if err != nil {
-		return 0, err
+		a.release()
+		return attachments{}, err
 	}
-	if info.Size() > l.o.MaxMessage {
-		return 0, errors.Join(fmt.Errorf("it is larger than max_message, %d octets", l.o.MaxMessage), f.Close())
-	}
-	file, err := mime.Attach(f, mime.File{Name: name, Type: contentType(name), Size: info.Size()}, l.o.TempDir)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return 0, err
-	}
-	l.letter.files = append(l.letter.files, file)
-	return file.Size(), nil
+	return a, nil
 }
 
-// contentTypes of the files that people send. The system's table would make letters differ from machine to machine.
-var contentTypes = map[string]string{
-	".csv": "text/csv", ".doc": "application/msword", ".gif": "image/gif", ".gz": "application/gzip",
-	".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-	".htm":  "text/html", ".html": "text/html", ".ics": "text/calendar", ".jpeg": "image/jpeg", ".jpg": "image/jpeg",
-	".json": "application/json", ".md": "text/markdown", ".mp3": "audio/mpeg", ".mp4": "video/mp4",
-	".odp": "application/vnd.oasis.opendocument.presentation", ".ods": "application/vnd.oasis.opendocument.spreadsheet",
-	".odt": "application/vnd.oasis.opendocument.text", ".pdf": "application/pdf", ".png": "image/png",
-	".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation", ".rtf": "application/rtf",
-	".svg": "image/svg+xml", ".txt": "text/plain", ".vcf": "text/vcard", ".webp": "image/webp", ".xls": "application/vnd.ms-excel",
-	".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", ".xml": "application/xml", ".zip": "application/zip",
+// named is what a row makes of an attachment's templates.
+type named struct{ path, name string }
+
+// attachmentNames finds the version for a row and executes the templates of its attachments. The renderer is given back
+// before files are read, so that a slow disk does not keep others from rendering.
+func (l *Letter) attachmentNames(ctx context.Context, row *composer.Row) (v *version, names []named, err error) {
+	v = l.languages.all[""]
+	if !v.varied && len(l.languages.all) == 1 {
+		return v, nil, nil
+	}
+	err = l.with(ctx, row, func(re *renderer) (err error) {
+		if err = re.speak(); err != nil {
+			return err
+		}
+		v = re.choice.version
+		names = make([]named, len(v.attached))
+		for i := range v.attached {
+			at := &v.attached[i]
+			if names[i].path, err = re.value(at.path); err == nil {
+				names[i].name, err = re.value(at.name)
+			}
+			if err != nil {
+				return part(at.field, err)
+			}
+		}
+		return nil
+	})
+	return v, names, err
 }
 
-func contentType(name string) string {
-	return cmp.Or(contentTypes[strings.ToLower(path.Ext(name))], "application/octet-stream")
+// attach gives a row's attachment; nil: it is optional and not there.
+func (a *attachments) attach(ctx context.Context, folder *files.Folder, at *attachment, n named) (*mime.Attachment, error) {
+	f := at.file
+	if f == nil {
+		var err error
+		if f, err = at.get(ctx, folder, n.path); err != nil || f == nil {
+			return nil, err
+		}
+		a.held = append(a.held, f)
+	}
+	m, err := attach(f, n.path, n.name)
+	if err != nil {
+		return nil, content("attachment " + shownPath(n.path) + ": " + err.Error())
+	}
+	return m, nil
+}
+
+// get gives the file that a row's path names, which must not leave the folder that the campaign names.
+func (at *attachment) get(ctx context.Context, folder *files.Folder, name string) (f *files.File, err error) {
+	if hasDots(name) || !strings.HasPrefix(path.Clean(name), at.below+"/") {
+		return nil, content(fmt.Sprintf("attachment %s: it leads out of %s/", shownPath(name), at.below))
+	}
+	if strings.HasSuffix(name, "/") {
+		return nil, content(fmt.Sprintf("attachment %s: it names no file", shownPath(name)))
+	}
+	f, err = at.find(ctx, folder, name)
+	if fault := (*files.Fault)(nil); errors.As(err, &fault) {
+		err = content("attachment " + shownPath(name) + ": " + reason(fault.Err))
+	}
+	return f, err
+}
+
+func (at *attachment) find(ctx context.Context, folder *files.Folder, name string) (*files.File, error) {
+	if at.optional {
+		return folder.Find(ctx, name)
+	}
+	return folder.Get(ctx, name)
+}
+
+// shownPath is a path that a list made, on one line whatever it holds.
+func shownPath(name string) string {
+	const most = 200
+	if len(name) > most {
+		name = name[:most] + "…"
+	}
+	if q := strconv.Quote(name); len(q) != len(name)+2 {
+		return q
+	}
+	return name
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mailblast/mailblast/composer/letter/locale"
 	"github.com/mailblast/mailblast/composer/letter/markup"
+	"github.com/mailblast/mailblast/composer/letter/mime"
 )
 
 // version is the letter in one language.
@@ -23,6 +24,9 @@ type version struct {
 	text      markup.Ref
 	derive    bool // the text part is made from the HTML
 	wrapped   bool // text is the layout of the derived part
+	inline    []*mime.Attachment
+	attached  []attachment
+	varied    bool // what is attached differs from row to row
 }
 
 // languages finds the version for a row.
@@ -184,6 +188,12 @@ func (l *loader) loadVersion(tag string, src markup.Source, front, usual Front) 
 	for _, f := range []*Front{&usual, &front} {
 		if f.Layout != "" {
 			l.layoutName, l.layoutPos = f.Layout, f.Pos
+		}
+	}
+	for _, f := range []*Front{&front, &usual} {
+		if len(f.Attachments) > 0 {
+			l.inFront(f, func() { v.attached = l.loadAttachments(f.Attachments) })
+			break
 		}
 	}
 	l.loadBody(src)

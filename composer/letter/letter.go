@@ -17,8 +17,8 @@ import (
 	"os"
 	"runtime"
 
+	"github.com/mailblast/mailblast/composer/letter/files"
 	"github.com/mailblast/mailblast/composer/letter/markup"
-	"github.com/mailblast/mailblast/composer/letter/mime"
 )
 
 // Options describe a letter. Fields that are templates may refer to columns.
@@ -66,10 +66,12 @@ type Null struct{ Do, Text string }
 // Header is a header field; Value is a template.
 type Header struct{ Name, Value string }
 
-// Attachment is a file in the campaign's folder.
+// Attachment is a file in the campaign's folder. Path and Name may be templates; a path that is one begins with the folder
+// that it stays in, such as invoices/{{ .number }}.pdf.
 type Attachment struct {
-	Path string
-	Name string // that recipients see; "": the file's own
+	Path     string
+	Name     string // that recipients see; "": the file's own
+	Optional bool   // a letter whose file is not there goes without it; else it does not go
 }
 
 // Unsubscribe says how to leave the list. {token} in it stands for the recipient's token.
@@ -85,9 +87,10 @@ type Letter struct {
 	loose   *markup.Set // of cc and bcc, where NULL is nobody
 	fields  fields
 	headers []header
-	files   []*mime.Attachment
 	hash    string
 
+	folder    *files.Folder
+	attaches  bool // a letter has attachments
 	languages languages
 
 	renderers chan *renderer // as many as may render at once; nil in it: not made yet
@@ -115,6 +118,7 @@ func Load(o Options) (*Letter, error) {
 	l := &loader{o: o, pos: o.Pos, names: markup.Names{Columns: o.Columns, Nested: o.Nested, Vars: o.Vars, Unsubscribe: o.Unsubscribe.URL != ""}}
 	l.letter = &Letter{o: o, set: markup.NewSet(l.names, o.Campaign, l.nulls()),
 		loose: markup.NewSet(l.names, o.Campaign, markup.Nulls{Default: markup.Null{Do: markup.NullPrints}})}
+	l.letter.folder = files.New(files.Options{Root: o.Root, TempDir: o.TempDir, MaxSize: o.MaxMessage, Campaign: o.Campaign})
 	l.sum = sha256.New()
 	for _, field := range []string{o.From, o.Subject, o.Preheader, o.Locale} {
 		l.known("", []byte(field))
@@ -122,7 +126,7 @@ func Load(o Options) (*Letter, error) {
 	l.loadFields()
 	l.loadVersions()
 	l.loadHeaders()
-	l.loadAttachments()
+	l.attachToAll()
 	l.faults = l.faults.distinct()
 	if len(l.faults) > 0 {
 		if err := l.letter.Close(); err != nil {
@@ -142,13 +146,7 @@ func Load(o Options) (*Letter, error) {
 func (l *Letter) Hash() string { return l.hash }
 
 // Close gives the attachments back. No Body of the letter may be written after it.
-func (l *Letter) Close() error {
-	var errs []error
-	for _, f := range l.files {
-		errs = append(errs, f.Close())
-	}
-	return errors.Join(errs...)
-}
+func (l *Letter) Close() error { return l.folder.Close() }
 
 // take waits for a renderer. Rendering is all computing, so there are no more of them than processors; that keeps their
 // memory small however many threads send.

@@ -5,44 +5,20 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/mailblast/mailblast/composer/letter/files"
 	"github.com/mailblast/mailblast/composer/letter/markup"
 )
 
 // maxTemplate is the largest template file, in octets.
 const maxTemplate = 1 << 20
 
-// open opens a regular file of the campaign's folder. It looks before it opens, since opening a named pipe would wait for
-// ever, and again after, in case the file was changed meanwhile.
-func (l *loader) open(name string) (*os.File, fs.FileInfo, error) {
-	before, err := l.o.Root.Stat(name)
-	if err != nil {
-		return nil, nil, err
-	}
-	if !before.Mode().IsRegular() {
-		return nil, nil, errors.New("it is no regular file")
-	}
-	f, err := l.o.Root.Open(name)
-	if err != nil {
-		return nil, nil, err
-	}
-	after, err := f.Stat()
-	if err == nil && !os.SameFile(before, after) {
-		err = errors.New("it changed while it was opened")
-	}
-	if err != nil {
-		return nil, nil, errors.Join(err, f.Close())
-	}
-	return f, after, nil
-}
-
 // read reads a template file.
 func (l *loader) read(name string) (markup.Source, error) {
-	f, _, err := l.open(name)
+	f, _, err := files.Open(l.o.Root, name)
 	if err != nil {
 		return markup.Source{}, err
 	}

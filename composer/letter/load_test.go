@@ -84,10 +84,9 @@ func TestFaultsInFields(t *testing.T) {
 		"layout: it is a name, not a path":                     func(o *letter.Options) { o.Layout = "../x" },
 		"layouts/bad.txt:1:1: the layout has no place for":     func(o *letter.Options) { o.Layout = "bad" },
 		"attachments[0]: no.pdf: there is no such file":        func(o *letter.Options) { o.Attachments = []letter.Attachment{{Path: "no.pdf"}} },
-		"attachments[0]: ../a.pdf: path escapes from parent":   func(o *letter.Options) { o.Attachments = []letter.Attachment{{Path: "../a.pdf"}} },
+		"attachments[0]: ../a.pdf: it leads out of the campai": func(o *letter.Options) { o.Attachments = []letter.Attachment{{Path: "../a.pdf"}} },
 		"attachments[0]: out.pdf: path escapes from parent":    func(o *letter.Options) { o.Attachments = []letter.Attachment{{Path: "out.pdf"}} },
 		"attachments[0]: fifo: it is no regular file":          func(o *letter.Options) { o.Attachments = []letter.Attachment{{Path: "fifo"}} },
-		"attachments[0]: {{ .n }}.pdf: templates are not":      func(o *letter.Options) { o.Attachments = []letter.Attachment{{Path: "{{ .n }}.pdf"}} },
 		"attachments[0]: a.txt: its name: it holds a line":     func(o *letter.Options) { o.Attachments = []letter.Attachment{{Path: "a.txt", Name: "a\nb"}} },
 		"attachments[0]: big.bin: it is larger than max_messa": func(o *letter.Options) { o.MaxMessage = 1000; o.Attachments = []letter.Attachment{{Path: "big.bin"}} },
 	} {

@@ -69,6 +69,20 @@ func (r *renderer) end() {
 // Render implements composer.Letter. Every letter is 7-bit, whatever the peer takes, so that no server on the way has to
 // change it.
 func (l *Letter) Render(ctx context.Context, row *composer.Row, s composer.Stamp, f delivery.Form) (delivery.Body, error) {
+	files, err := l.attachments(ctx, row)
+	if err != nil {
+		return nil, l.unfit(err)
+	}
+	body, err := l.render(ctx, row, s, f, files.all)
+	if err != nil {
+		files.release()
+		return nil, err
+	}
+	body.Release = files.release
+	return body, nil
+}
+
+func (l *Letter) render(ctx context.Context, row *composer.Row, s composer.Stamp, f delivery.Form, files []*mime.Attachment) (*mime.Body, error) {
 	re, err := l.take(ctx)
 	if err != nil {
 		return nil, err
@@ -81,7 +95,7 @@ func (l *Letter) Render(ctx context.Context, row *composer.Row, s composer.Stamp
 	if err := re.speak(); err != nil {
 		return nil, l.unfit(err)
 	}
-	body, err := re.letterFor(s, f)
+	body, err := re.letterFor(s, f, files)
 	if err != nil {
 		return nil, l.unfit(err)
 	}
@@ -105,7 +119,7 @@ func (r *renderer) speak() (err error) {
 	return nil
 }
 
-func (r *renderer) letterFor(s composer.Stamp, f delivery.Form) (*mime.Body, error) {
+func (r *renderer) letterFor(s composer.Stamp, f delivery.Form, files []*mime.Attachment) (*mime.Body, error) {
 	if err := r.fields(s, f); err != nil {
 		return nil, err
 	}
@@ -113,7 +127,7 @@ func (r *renderer) letterFor(s composer.Stamp, f delivery.Form) (*mime.Body, err
 	if err != nil {
 		return nil, err
 	}
-	return mime.NewBody(&r.header, parts, r.letter.files, s.Boundary), nil
+	return mime.NewBody(&r.header, parts, files, s.Boundary), nil
 }
 
 // parts renders the texts, the plain one first.
@@ -130,7 +144,7 @@ func (r *renderer) parts() ([]mime.Part, error) {
 			return nil, part(l.o.Template, err)
 		}
 		r.texts[1] = mime.Canon(r.texts[1][:0], r.out.Bytes())
-		html = mime.Part{Type: "text/html", Text: r.texts[1]}
+		html = mime.Part{Type: "text/html", Text: r.texts[1], Inline: v.inline}
 	}
 	if v.derive {
 		if err := r.derived(); err != nil {

@@ -1,81 +1,80 @@
 package mime
 
 import (
-	"bytes"
+	"encoding/base64"
 	"errors"
 	"io"
-	"os"
+	"sync"
 )
 
-// Attachment is a file, encoded once. Many letters may write it at the same time.
-type Attachment struct {
-	header []byte
-	size   int64 // of the encoded octets
-	data   []byte
-	spill  *os.File // instead of data
-}
-
-// inMemory is the largest file, in octets, that is kept in memory.
-const inMemory = 256 << 10
-
-// File describes a file to attach.
+// File is a file that goes with letters.
 type File struct {
-	Name string // that recipients see
-	Type string // such as application/pdf
-	Size int64  // in octets
+	Name      string      // that recipients see
+	Type      string      // such as application/pdf
+	ContentID string      // of an inline part, as a cid: URL has it (RFC 2392); "": the file is an attachment
+	Content   io.WriterTo // base64 lines as Encode makes them; many letters may write it at the same time
+	Size      int64       // of Content, in octets
 }
 
-// Attach reads and encodes a file. What is large goes to a file in dir that has no name any more, so it vanishes with the
-// process.
-func Attach(r io.Reader, file File, dir string) (a *Attachment, err error) {
+// Attachment is a file with its header fields. Many letters may hold it at the same time.
+type Attachment struct {
+	header  []byte
+	content io.WriterTo
+	size    int64
+}
+
+// Attach lays out the header of a file, which is an attachment or an inline part (RFC 2183 §2).
+func Attach(f File) (*Attachment, error) {
+	if err := CheckValue(f.Name); err != nil {
+		return nil, err
+	}
 	var h Header
-	n := file.Size
-	kind, disposition := named(file.Type, file.Name)
+	name, extended := filename(f.Name)
+	kind := []string{f.Type}
+	if extended { // for programs that do not know RFC 2231
+		kind = []string{f.Type + ";", fallback(f.Name)}
+	}
 	h.Structured("Content-Type", kind...)
-	h.Structured("Content-Disposition", disposition...)
+	if f.ContentID == "" {
+		h.Structured("Content-Disposition", append([]string{"attachment;"}, name...)...)
+	} else {
+		h.Structured("Content-ID", "<"+f.ContentID+">")
+		h.Structured("Content-Disposition", append([]string{"inline;"}, name...)...)
+	}
 	h.Structured("Content-Transfer-Encoding", "base64")
 	if h.Err() != nil {
 		return nil, h.Err()
 	}
-	a = &Attachment{header: append(h.Bytes(), '\r', '\n'), size: int64(base64Len(int(n)))}
-	if n <= inMemory {
-		var mem bytes.Buffer
-		mem.Grow(int(a.size))
-		err = encodeAll(&mem, r, n)
-		a.data = mem.Bytes()
-	} else if a.spill, err = unnamed(dir); err == nil {
-		err = encodeAll(a.spill, r, n)
-	}
-	if err != nil {
-		return nil, errors.Join(err, a.Close())
-	}
-	return a, nil
+	return &Attachment{header: append(h.Bytes(), '\r', '\n'), content: f.Content, size: f.Size}, nil
 }
 
-// unnamed makes a file that is gone when it is closed.
-func unnamed(dir string) (*os.File, error) {
-	f, err := os.CreateTemp(dir, "attachment-*") // mode 0600
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Remove(f.Name()); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
+// Size is how many octets of a letter it takes.
+func (a *Attachment) Size() int64 { return int64(len(a.header)) + a.size }
+
+// EncodedLen is how many octets Encode makes of n.
+func EncodedLen(n int64) int64 {
+	return (n+2)/3*4 + 2*((n+base64Line-1)/base64Line)
 }
 
-// encodeAll writes exactly n octets of r as base64 lines. More or fewer mean that the file changed while it was read.
-func encodeAll(w io.Writer, r io.Reader, n int64) error {
-	raw := make([]byte, base64Line*256)
-	var line []byte
-	r = io.LimitReader(r, n+1)
+// chunk is what is encoded at once: whole lines.
+type chunk struct {
+	raw  [base64Line * 256]byte
+	line []byte
+}
+
+var chunks = sync.Pool{New: func() any { return new(chunk) }}
+
+// Encode writes exactly n octets of r as base64 lines. More or fewer mean that the file changed while it was read.
+func Encode(w io.Writer, r io.Reader, n int64) error {
+	c := chunks.Get().(*chunk)
+	defer chunks.Put(c)
 	for total := int64(0); ; {
-		k, err := io.ReadFull(r, raw)
+		k, err := io.ReadFull(r, c.raw[:])
 		if total += int64(k); total > n {
 			return errChanged
 		}
-		line = appendBase64(line[:0], raw[:k])
-		if _, err := w.Write(line); err != nil {
+		c.line = appendBase64(c.line[:0], c.raw[:k])
+		if _, err := w.Write(c.line); err != nil {
 			return err
 		}
 		switch {
@@ -92,21 +91,14 @@ func encodeAll(w io.Writer, r io.Reader, n int64) error {
 
 var errChanged = errors.New("it changed while it was read")
 
-func (a *Attachment) writeTo(w io.Writer) (int64, error) {
-	if a.spill == nil {
-		n, err := w.Write(a.data)
-		return int64(n), err
-	}
-	return io.Copy(w, io.NewSectionReader(a.spill, 0, a.size))
-}
+// base64Line is how many octets make one line of base64, 76 characters of it (RFC 2045 §6.8).
+const base64Line = 57
 
-// Size is how many octets of a letter it takes.
-func (a *Attachment) Size() int64 { return int64(len(a.header)) + a.size }
-
-// Close gives the file back.
-func (a *Attachment) Close() error {
-	if a.spill == nil {
-		return nil
+func appendBase64(dst, b []byte) []byte {
+	for len(b) > 0 {
+		n := min(len(b), base64Line)
+		dst = append(base64.StdEncoding.AppendEncode(dst, b[:n]), '\r', '\n')
+		b = b[n:]
 	}
-	return a.spill.Close()
+	return dst
 }

@@ -5,14 +5,17 @@ import (
 	"sync"
 )
 
-// Part is one text of a letter, in canonical form.
+// Part is one text of a letter, in canonical form, with the files that it shows by their cid: URLs.
 type Part struct {
-	Type string // such as text/plain
-	Text []byte
+	Type   string // such as text/plain
+	Text   []byte
+	Inline []*Attachment
 }
 
 // Body is one letter. It implements delivery.Body.
 type Body struct {
+	Release func() // called by Close, so that files can be counted; nil: nothing to do
+
 	buf   []byte
 	cuts  []cut
 	size  int64
@@ -32,23 +35,18 @@ var pool = sync.Pool{New: func() any { b := make([]byte, 0, 16<<10); return &b }
 const maxSpare = 256 << 10
 
 // NewBody lays out a letter: h, which lacks only the fields of the content, then the texts, then the attachments. It keeps
-// nothing of h or parts. boundary makes the delimiters, which no encoded part can hold.
+// nothing of h and the texts. boundary makes the delimiters, which no encoded part can hold.
 func NewBody(h *Header, parts []Part, files []*Attachment, boundary string) *Body {
 	b := &Body{spare: pool.Get().(*[]byte), utf8: h.UTF8()}
 	b.buf = append((*b.spare)[:0], h.Bytes()...)
-	b.buf = append(b.buf, "MIME-Version: 1.0\r\n"...)
+	b.add("MIME-Version: 1.0\r\n")
 	mixed := "=_m" + boundary
 	if len(files) > 0 {
 		b.multipart("multipart/mixed", mixed)
 		b.delimit(mixed)
 	}
-	b.texts(parts, "=_a"+boundary)
-	for _, f := range files {
-		b.delimit(mixed)
-		b.buf = append(b.buf, f.header...)
-		b.cuts = append(b.cuts, cut{at: len(b.buf), file: f})
-		b.size += f.size
-	}
+	b.texts(parts, boundary)
+	b.files(files, mixed)
 	if len(files) > 0 {
 		b.close(mixed)
 	}
@@ -59,47 +57,63 @@ func NewBody(h *Header, parts []Part, files []*Attachment, boundary string) *Bod
 // texts writes one part as it is and several as alternatives, the plainest first (RFC 2046 §5.1.4).
 func (b *Body) texts(parts []Part, boundary string) {
 	if len(parts) == 1 {
-		b.part(parts[0])
+		b.part(parts[0], boundary)
 		return
 	}
-	b.multipart("multipart/alternative", boundary)
+	alternative := "=_a" + boundary
+	b.multipart("multipart/alternative", alternative)
 	for _, p := range parts {
-		b.delimit(boundary)
-		b.part(p)
+		b.delimit(alternative)
+		b.part(p, boundary)
 	}
-	b.close(boundary)
+	b.close(alternative)
 }
 
-func (b *Body) part(p Part) {
+// part writes a text, together with its inline parts if it has any (RFC 2387 §3.1, §3.2).
+func (b *Body) part(p Part, boundary string) {
+	if len(p.Inline) == 0 {
+		b.text(p)
+		return
+	}
+	related, root := "=_r"+boundary, "<"+boundary+"@mailblast>"
+	b.multipart(`multipart/related; type="`+p.Type+"\";\r\n start=\""+root+`"`, related)
+	b.delimit(related)
+	b.add("Content-ID: ", root, "\r\n")
+	b.text(p)
+	b.files(p.Inline, related)
+	b.close(related)
+}
+
+func (b *Body) text(p Part) {
 	e := choose(p.Text)
-	b.buf = append(b.buf, "Content-Type: "...)
-	b.buf = append(b.buf, p.Type...)
-	b.buf = append(b.buf, "; charset=utf-8\r\nContent-Transfer-Encoding: "...)
-	b.buf = append(b.buf, e.String()...)
-	b.buf = append(b.buf, "\r\n\r\n"...)
+	b.add("Content-Type: ", p.Type, "; charset=utf-8\r\nContent-Transfer-Encoding: ", e.String(), "\r\n\r\n")
 	b.buf = encode(b.buf, p.Text, e)
 }
 
+// files notes where the content of each goes out.
+func (b *Body) files(files []*Attachment, boundary string) {
+	for _, f := range files {
+		b.delimit(boundary)
+		b.buf = append(b.buf, f.header...)
+		b.cuts = append(b.cuts, cut{at: len(b.buf), file: f})
+		b.size += f.size
+	}
+}
+
+func (b *Body) add(texts ...string) {
+	for _, s := range texts {
+		b.buf = append(b.buf, s...)
+	}
+}
+
 func (b *Body) multipart(kind, boundary string) {
-	b.buf = append(b.buf, "Content-Type: "...)
-	b.buf = append(b.buf, kind...)
-	b.buf = append(b.buf, ";\r\n boundary=\""...)
-	b.buf = append(b.buf, boundary...)
-	b.buf = append(b.buf, "\"\r\n"...)
+	b.add("Content-Type: ", kind, ";\r\n boundary=\"", boundary, "\"\r\n")
 }
 
 // The CRLF before a delimiter belongs to it (RFC 2046 §5.1.1).
-func (b *Body) delimit(boundary string) {
-	b.buf = append(b.buf, "\r\n--"...)
-	b.buf = append(b.buf, boundary...)
-	b.buf = append(b.buf, "\r\n"...)
-}
+func (b *Body) delimit(boundary string) { b.add("\r\n--", boundary, "\r\n") }
 
-func (b *Body) close(boundary string) {
-	b.buf = append(b.buf, "\r\n--"...)
-	b.buf = append(b.buf, boundary...)
-	b.buf = append(b.buf, "--\r\n"...)
-}
+func (b *Body) close(boundary string) { b.add("\r\n--", boundary, "--\r\n") }
 
 // Needs implements delivery.Body. Only UTF-8 addresses make a letter more than 7-bit (RFC 6531 §3.6).
 func (b *Body) Needs() (size int64, eightBit, utf8 bool) { return b.size, b.utf8, b.utf8 }
@@ -116,7 +130,7 @@ func (b *Body) WriteTo(w io.Writer) (n int64, err error) {
 		if c.file == nil {
 			continue
 		}
-		k, err := c.file.writeTo(w)
+		k, err := c.file.content.WriteTo(w)
 		if n += k; err != nil {
 			return n, err
 		}
@@ -124,8 +138,12 @@ func (b *Body) WriteTo(w io.Writer) (n int64, err error) {
 	return n, nil
 }
 
-// Close gives the memory back. The Body must not be used after it.
+// Close gives the memory and the files back. The Body must not be used after it.
 func (b *Body) Close() error {
+	if b.Release != nil {
+		b.Release()
+		b.Release = nil
+	}
 	if b.spare != nil {
 		if cap(b.buf) <= maxSpare {
 			*b.spare = b.buf[:0]

@@ -2,7 +2,6 @@ package mime
 
 import (
 	"bytes"
-	"encoding/base64"
 	"unicode/utf8"
 )
 
@@ -68,7 +67,7 @@ func choose(text []byte) encoding {
 	switch {
 	case asIs:
 		return sevenBit
-	case size <= base64Len(len(text)):
+	case int64(size) <= EncodedLen(int64(len(text))):
 		return quotedPrintable
 	}
 	return base64Text
@@ -168,22 +167,6 @@ func plainRun(line []byte, room int) int {
 		n++
 	}
 	return n
-}
-
-// base64Line is how many octets make one line of base64, 76 characters of it (RFC 2045 §6.8).
-const base64Line = 57
-
-func base64Len(n int) int {
-	return base64.StdEncoding.EncodedLen(n) + 2*((n+base64Line-1)/base64Line)
-}
-
-func appendBase64(dst, b []byte) []byte {
-	for len(b) > 0 {
-		n := min(len(b), base64Line)
-		dst = append(base64.StdEncoding.AppendEncode(dst, b[:n]), '\r', '\n')
-		b = b[n:]
-	}
-	return dst
 }
 
 // textLine is the longest line that goes out as it is, RFC 5322 §2.1.1.

@@ -2,8 +2,9 @@
 //
 //  1. header fields are built from values: encoded, quoted and folded here, so no value can end its field;
 //  2. texts become parts, in the transfer encoding that suits them (7bit, quoted-printable or base64);
-//  3. attachments are encoded once and shared by every letter;
-//  4. a Body is one letter: its size is known, and it can be written any number of times.
+//  3. files are encoded once, get a header as attachments or inline parts, and are shared by every letter;
+//  4. a Body is one letter, of as many levels as it needs: mixed( alternative( text, related( html, inline… ) ), attachment… ).
+//     Its size is known, and it can be written any number of times.
 //
 // Everything it makes is ASCII with CRLF, except for non-ASCII local parts of addresses (RFC 6532).
 package mime

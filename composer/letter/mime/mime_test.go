@@ -7,7 +7,6 @@ import (
 	stdmime "mime"
 	"mime/quotedprintable"
 	"net/mail"
-	"os"
 	"strings"
 	"testing"
 
@@ -164,46 +163,4 @@ func FuzzBody(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) { checkEncodings(t, b) })
-}
-
-// Small files live in memory, large ones on disk without a name; both are written alike, by many at once.
-func TestAttach(t *testing.T) {
-	dir := t.TempDir()
-	for _, n := range []int{0, 1, 57, 58, 1000, inMemory, inMemory + 1, 3_000_000} {
-		data := bytes.Repeat([]byte("0123456789abcdef\x00\xff"), n/18+1)[:n]
-		a, err := Attach(bytes.NewReader(data), File{Name: "a.bin", Type: "application/octet-stream", Size: int64(n)}, dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var h Header
-		b := NewBody(&h, []Part{{Type: "text/plain", Text: []byte("x\r\n")}}, []*Attachment{a, a}, "b")
-		var one, two bytes.Buffer
-		if _, err := b.WriteTo(&one); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := b.WriteTo(&two); err != nil || !bytes.Equal(one.Bytes(), two.Bytes()) {
-			t.Fatalf("%d octets: the second write differs, %v", n, err)
-		}
-		if size, _, _ := b.Needs(); size != int64(one.Len()) {
-			t.Errorf("%d octets: size %d, wrote %d", n, size, one.Len())
-		}
-		encoded := base64.StdEncoding.EncodeToString(data)
-		if got := strings.Count(strings.ReplaceAll(one.String(), "\r\n", ""), encoded); n > 0 && got != 2 {
-			t.Errorf("%d octets: the file is there %d times", n, got)
-		}
-		if err := b.Close(); err != nil {
-			t.Error(err)
-		}
-		if err := a.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
-		t.Errorf("left behind: %v, %v", left, err)
-	}
-	for _, n := range []int64{4, 6, inMemory + 5} {
-		if _, err := Attach(strings.NewReader("12345"), File{Name: "a", Type: "a/b", Size: n}, dir); err == nil {
-			t.Errorf("a file of 5 octets passed for one of %d", n)
-		}
-	}
 }

@@ -1,24 +1,69 @@
 package mime
 
-import "strings"
+import (
+	"path"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
 
-// named gives the tokens of Content-Type and Content-Disposition for an attachment. A name that is not plain ASCII is an
-// extended parameter (RFC 2231 §4) there, with a fallback for old programs in Content-Type: two forms of it in one field,
-// as RFC 6266 has it for the web, are a defect to some parsers.
-func named(contentType, name string) (kind, disposition []string) {
-	fallback := strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' || r == '"' || r == '\\' {
-			return '_'
-		}
-		return r
-	}, name)
-	if fallback == name {
-		return []string{contentType}, []string{"attachment;", `filename="` + name + `"`}
+// maxToken is the longest token of a structured field that fits a line of its own, with the space before it.
+const maxToken = foldAt - 1
+
+const inUTF8 = "utf-8''"
+
+// filename gives the tokens of the parameter filename: quoted when it is plain ASCII, extended when not (RFC 2231 §4), and
+// in sections when one line cannot hold it (§3). There is never a second form of it in the field, as RFC 6266 has it for
+// the web: that is a defect to some parsers.
+func filename(name string) (tokens []string, extended bool) {
+	extended = printable(name) != name
+	whole := `filename="` + name + `"`
+	if extended {
+		whole = "filename*=" + inUTF8 + escaped(name)
 	}
+	if len(whole) <= maxToken {
+		return []string{whole}, extended
+	}
+	for i := 0; name != ""; i++ {
+		head, tail := "filename*"+strconv.Itoa(i)+`="`, `";`
+		if extended {
+			head, tail = "filename*"+strconv.Itoa(i)+"*=", ";"
+			if i == 0 {
+				head += inUTF8
+			}
+		}
+		var text string
+		text, name = section(name, maxToken-len(head)-len(tail), extended)
+		tokens = append(tokens, head+text+tail)
+	}
+	last := &tokens[len(tokens)-1]
+	*last = strings.TrimSuffix(*last, ";")
+	return tokens, extended
+}
+
+// section takes as much of a name as fits room octets. Characters stay whole, for readers that decode section by section.
+func section(name string, room int, extended bool) (text, rest string) {
+	n := 0
+	for n < len(name) {
+		_, w := utf8.DecodeRuneInString(name[n:])
+		one := name[n : n+w]
+		if extended {
+			one = escaped(one)
+		}
+		if len(text)+len(one) > room {
+			break
+		}
+		text += one
+		n += w
+	}
+	return text, name[n:]
+}
+
+// escaped is an ext-value of RFC 2231 §7.
+func escaped(s string) string {
 	var b strings.Builder
-	b.WriteString("filename*=utf-8''")
-	for i := range len(name) {
-		if c := name[i]; attrChar(c) {
+	for i := range len(s) {
+		if c := s[i]; attrChar(c) {
 			b.WriteByte(c)
 		} else {
 			b.WriteByte('%')
@@ -26,7 +71,31 @@ func named(contentType, name string) (kind, disposition []string) {
 			b.WriteByte(hexDigits[c&15])
 		}
 	}
-	return []string{contentType + ";", `name="` + fallback + `"`}, []string{"attachment;", b.String()}
+	return b.String()
+}
+
+// fallback gives the parameter name with a plain form of the name that fits a line.
+func fallback(name string) string {
+	const room = maxToken - len(`name=""`)
+	plain := printable(name)
+	if len(plain) > room {
+		ext := path.Ext(plain)
+		if len(ext) > room/2 {
+			ext = ""
+		}
+		plain = plain[:room-len(ext)] + ext
+	}
+	return `name="` + plain + `"`
+}
+
+// printable puts a _ for what a quoted string cannot hold as it is.
+func printable(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' || r == '"' || r == '\\' {
+			return '_'
+		}
+		return r
+	}, name)
 }
 
 // attrChar is attribute-char of RFC 2231 §7, a little narrower.
