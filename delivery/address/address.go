@@ -1,9 +1,13 @@
 // Package address parses e-mail addresses as campaigns use them, much more strictly than RFC 5322 allows:
 //
 //  1. lengths are checked before anything is looked at (RFC 5321 §4.5.3.1);
-//  2. the local part is a dot-atom (RFC 5322 §3.2.3), or its UTF-8 extension (RFC 6531 §3.3). Quoted local parts,
-//     comments, groups and routes are refused: parsers differ on them, so mail could be routed elsewhere than shown;
-//  3. the domain becomes lower-case A-labels (UTS 46, IDNA 2008). Address literals and names without a dot are refused.
+//  2. spaces around are taken off; control characters, invisible ones and bad UTF-8 are refused wherever they stand;
+//  3. the local part is a dot-atom (RFC 5322 §3.2.3), or its UTF-8 extension (RFC 6531 §3.3) in NFC. Quoted local parts,
+//     comments, groups, lists and routes are refused: parsers differ on them, so mail could be routed elsewhere than
+//     shown. What only old relays read meaning into (user%other@relay, a!b@c) is an ordinary local part;
+//  4. the domain becomes lower-case A-labels (UTS 46 without its transitional mapping, so faß.de is not fass.de).
+//     Address literals and names without a dot are refused;
+//  5. where all that fails, explain names what people write in lists in place of an address.
 //
 // What is routed and what is written into RCPT come from the same parsed value.
 package address
@@ -15,7 +19,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/net/idna"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -30,7 +33,7 @@ const (
 
 // Address is a parsed addr-spec. The zero value is the null reverse-path.
 type Address struct {
-	Local  string // a dot-atom; may hold UTF-8
+	Local  string // a dot-atom; may hold UTF-8, in NFC
 	Domain string // lower-case A-labels
 }
 
@@ -44,29 +47,68 @@ func (a Address) String() string {
 
 // Key gives a form that is equal for addresses of the same mailbox, as far as can be told without its server: RFC 5321
 // §2.4 lets local parts differ by case, but no large provider does.
-func (a Address) Key() string { return strings.ToLower(norm.NFC.String(a.Local)) + "@" + a.Domain }
+func (a Address) Key() string { return norm.NFC.String(strings.ToLower(a.Local)) + "@" + a.Domain }
 
 // UTF8 tells whether the address can be written only with SMTPUTF8 (RFC 6531).
 func (a Address) UTF8() bool { return !ascii(a.Local) }
 
 // Parse takes an addr-spec, with nothing around it but space. The error is for a person and does not repeat the input.
 func Parse(s string) (Address, error) {
-	s = strings.TrimSpace(s)
-	if s == "" {
-		return Address{}, errors.New("it is empty")
+	s, err := bare(s, 4*maxAddress) // an IDN may shrink when it becomes A-labels, but not as much
+	if err != nil {
+		return Address{}, err
 	}
-	if len(s) > 4*maxAddress { // an IDN may shrink when it becomes A-labels, but not as much
-		return Address{}, fmt.Errorf("it is longer than %d octets", maxAddress)
+	a, err := parse(s)
+	if err == nil {
+		return a, nil
 	}
+	if named := nameless(s); named != nil {
+		return Address{}, named
+	}
+	return Address{}, explain(s, err)
+}
+
+// ParseMailbox takes "ana@acme.example", "Ana <ana@acme.example>" or `"Ana, Sales" <ana@acme.example>`.
+func ParseMailbox(s string) (name string, a Address, err error) {
+	if s, err = bare(s, maxMailbox); err != nil {
+		return "", Address{}, err
+	}
+	if !strings.HasSuffix(s, ">") {
+		a, err = parse(s)
+	} else {
+		name, a, err = nameAddr(s)
+	}
+	if err != nil {
+		return "", Address{}, explain(s, err)
+	}
+	return name, a, nil
+}
+
+// bare takes the space off around a text of at most limit octets, and refuses what may stand nowhere in it. Space is what
+// Unicode calls a space separator: those that are no-break or ideographic come along when a table is pasted.
+func bare(s string, limit int) (string, error) {
+	if len(s) > limit {
+		return "", fmt.Errorf("it is longer than %d octets", min(limit, maxAddress))
+	}
+	if s = strings.TrimFunc(s, separator); s == "" {
+		return "", errors.New("it is empty")
+	}
+	return s, checkText(s)
+}
+
+func parse(s string) (Address, error) {
 	at := strings.LastIndexByte(s, '@')
 	if at < 0 {
 		return Address{}, errors.New("it has no @")
 	}
-	local, domain := s[:at], s[at+1:]
+	local := s[:at]
+	if !ascii(local) {
+		local = norm.NFC.String(local)
+	}
 	if err := checkLocal(local); err != nil {
 		return Address{}, err
 	}
-	domain, err := ParseDomain(domain)
+	domain, err := domainOf(s[at+1:])
 	if err != nil {
 		return Address{}, err
 	}
@@ -74,58 +116,6 @@ func Parse(s string) (Address, error) {
 		return Address{}, fmt.Errorf("it is longer than %d octets", maxAddress)
 	}
 	return Address{Local: local, Domain: domain}, nil
-}
-
-// ParseMailbox takes "ana@acme.example", "Ana <ana@acme.example>" or `"Ana, Sales" <ana@acme.example>`.
-func ParseMailbox(s string) (name string, a Address, err error) {
-	if len(s) > maxMailbox {
-		return "", Address{}, fmt.Errorf("it is longer than %d octets", maxMailbox)
-	}
-	s = strings.TrimSpace(s)
-	if !strings.HasSuffix(s, ">") {
-		a, err = Parse(s)
-		return "", a, err
-	}
-	open := strings.LastIndexByte(s, '<')
-	if open < 0 {
-		return "", Address{}, errors.New("it has > without <")
-	}
-	if a, err = Parse(s[open+1 : len(s)-1]); err != nil {
-		return "", Address{}, err
-	}
-	if name, err = displayName(strings.TrimSpace(s[:open])); err != nil {
-		return "", Address{}, err
-	}
-	return name, a, nil
-}
-
-func displayName(s string) (string, error) {
-	if strings.HasPrefix(s, `"`) {
-		if len(s) < 2 || !strings.HasSuffix(s, `"`) {
-			return "", errors.New(`the name has a quote that is never closed`)
-		}
-		return unquote(s[1 : len(s)-1])
-	}
-	if i := strings.IndexAny(s, `<>@,;:"()\`); i >= 0 {
-		return "", fmt.Errorf("the name holds %q: put the name in double quotes", s[i])
-	}
-	return s, checkText(s, "the name")
-}
-
-func unquote(s string) (string, error) {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		switch {
-		case s[i] == '"':
-			return "", errors.New("the name has a quote inside quotes")
-		case s[i] == '\\' && i+1 == len(s):
-			return "", errors.New("the name ends in a backslash")
-		case s[i] == '\\':
-			i++
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String(), checkText(b.String(), "the name")
 }
 
 func checkLocal(s string) error {
@@ -139,29 +129,32 @@ func checkLocal(s string) error {
 	case s[0] == '.' || s[len(s)-1] == '.' || strings.Contains(s, ".."):
 		return errors.New("its local part has a dot at an end or two in a row")
 	}
-	if err := checkText(s, "its local part"); err != nil {
-		return err
-	}
 	for _, r := range s {
-		if r < utf8.RuneSelf && !atext(byte(r)) && r != '.' || r >= utf8.RuneSelf && unicode.IsSpace(r) {
+		switch {
+		case r < utf8.RuneSelf && !atext(byte(r)) && r != '.':
 			return fmt.Errorf("its local part holds %q", r)
+		case r < utf8.RuneSelf:
+		case separator(r):
+			return fmt.Errorf("its local part holds %U, a space", r)
+		case unicode.In(r, unicode.Pi, unicode.Pf):
+			return fmt.Errorf("its local part holds %U, a typographic quote", r)
+		default:
+			if like := lookAlike(r); like != "" {
+				return fmt.Errorf("its local part holds %U, which looks like %q", r, like)
+			}
 		}
 	}
 	return nil
 }
 
-// checkText refuses what may not stand in any address or name: bad UTF-8, controls, line breaks, and invisible
-// characters that make two texts look alike or run backwards.
-func checkText(s, what string) error {
-	if !utf8.ValidString(s) {
-		return fmt.Errorf("%s is not valid UTF-8", what)
+// lookAlike gives the ASCII text that a character stands for in a wider, smaller or styled form, such as ．for a dot. RFC
+// 6532 §3.1 lets nobody replace it, so a server that has "a.b" would not know it.
+func lookAlike(r rune) string {
+	var buf [utf8.UTFMax]byte
+	if like := string(norm.NFKC.Append(nil, buf[:utf8.EncodeRune(buf[:], r)]...)); ascii(like) {
+		return like
 	}
-	for _, r := range s {
-		if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co) {
-			return fmt.Errorf("%s holds the invisible character %U", what, r)
-		}
-	}
-	return nil
+	return ""
 }
 
 // atext of RFC 5322 §3.2.3.
@@ -177,58 +170,4 @@ func ascii(s string) bool {
 		}
 	}
 	return true
-}
-
-// ParseDomain gives a mail domain in lower-case A-labels.
-func ParseDomain(s string) (string, error) {
-	switch {
-	case s == "":
-		return "", errors.New("it has no domain")
-	case len(s) > 4*maxDomain:
-		return "", fmt.Errorf("its domain is longer than %d octets", maxDomain)
-	case s[0] == '[':
-		return "", errors.New("its domain is an address literal, which is not supported")
-	}
-	if err := checkText(s, "its domain"); err != nil {
-		return "", err
-	}
-	d := strings.ToLower(s)
-	if !ascii(d) || strings.Contains(d, "xn--") {
-		var err error
-		if d, err = idna.Lookup.ToASCII(s); err != nil {
-			return "", fmt.Errorf("its domain is no valid international name")
-		}
-	}
-	return d, checkDomain(d)
-}
-
-// checkDomain holds an ASCII name against RFC 1035 §2.3.1 as relaxed by RFC 1123 §2.1.
-func checkDomain(d string) error {
-	if len(d) > maxDomain {
-		return fmt.Errorf("its domain is longer than %d octets", maxDomain)
-	}
-	labels := strings.Split(d, ".")
-	if len(labels) < 2 {
-		return errors.New("its domain has no dot")
-	}
-	for _, l := range labels {
-		if l == "" {
-			return errors.New("its domain has a dot at an end or two in a row")
-		}
-		if len(l) > maxLabel {
-			return fmt.Errorf("its domain has a label longer than %d octets", maxLabel)
-		}
-		if l[0] == '-' || l[len(l)-1] == '-' {
-			return errors.New("its domain has a label that begins or ends with a hyphen")
-		}
-		for _, r := range l {
-			if r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') {
-				return fmt.Errorf("its domain holds %q", r)
-			}
-		}
-	}
-	if strings.Trim(labels[len(labels)-1], "0123456789") == "" {
-		return errors.New("its domain is a number")
-	}
-	return nil
 }
