@@ -29,6 +29,7 @@ func (e *env) checkCommand() *cobra.Command {
 		Example: `  mailblast check
   mailblast check --offline          without the mail server
   mailblast check --show skipped     who would be skipped, and why
+  mailblast check --show warnings    who will be sent to, but should be looked at
   mailblast check --show config      every setting, and where it comes from`,
 		Long: "Check everything that can be checked before a campaign is sent: campaign.yaml, the templates against the list's columns,\n" +
 			"the count of rows, every letter, and the mail server up to its login. All that is wrong is told at once. Nothing is sent.\n" +
@@ -42,12 +43,12 @@ func (e *env) checkCommand() *cobra.Command {
 	}
 	f := c.Flags()
 	f.BoolVar(&o.offline, "offline", false, "do not connect to the mail server")
-	f.StringVar(&o.show, "show", "", "print `WHAT`: config (every setting) or skipped (rows that would not be sent)")
+	f.StringVar(&o.show, "show", "", "print `WHAT`: config (every setting), skipped (rows that would not be sent) or warnings (rows to look at)")
 	f.BoolVar(&o.schema, "schema", false, "print the JSON schema of campaign.yaml, for editors")
 	f.BoolVar(&o.json, "json", false, "JSON lines on standard output")
 	f.DurationVar(&o.patience, "patience", 30*time.Second, "how long to try to reach the database and the mail server")
 	must(f.MarkHidden("patience"))
-	must(c.RegisterFlagCompletionFunc("show", cobra.FixedCompletions([]string{"config", "skipped"}, cobra.ShellCompDirectiveNoFileComp)))
+	must(c.RegisterFlagCompletionFunc("show", cobra.FixedCompletions(shows, cobra.ShellCompDirectiveNoFileComp)))
 	return c
 }
 
@@ -58,14 +59,8 @@ func (e *env) runCheck(ctx context.Context, o checkOptions) error {
 	}
 	ctx, stop := e.interruptible(ctx)
 	defer stop()
-	switch o.show {
-	case "":
-	case "config":
-		return e.showConfig(o)
-	case "skipped":
-		return stopped(ctx, e.showSkipped(ctx, o))
-	default:
-		return failf(exitUsage, "--show %s: not one of config, skipped", o.show)
+	if o.show != "" {
+		return stopped(ctx, e.checkShow(ctx, o))
 	}
 	k := &checkup{env: e, o: o}
 	if err := k.run(ctx); err != nil {

@@ -46,7 +46,7 @@ func (k *checkup) found(err error) error {
 	}
 	for _, text := range texts {
 		k.errors++
-		k.print("error", text)
+		k.print(finding{Level: "error", Text: text})
 	}
 	return nil
 }
@@ -63,34 +63,42 @@ func apart(said string) (texts []string) {
 	return texts
 }
 
-func (k *checkup) ok(format string, args ...any) { k.print("ok", fmt.Sprintf(format, args...)) }
+func (k *checkup) ok(format string, args ...any) {
+	k.print(finding{Level: "ok", Text: fmt.Sprintf(format, args...)})
+}
 
 func (k *checkup) warn(format string, args ...any) {
 	k.warnings++
-	k.print("warning", fmt.Sprintf(format, args...))
+	k.print(finding{Level: "warning", Text: fmt.Sprintf(format, args...)})
 }
 
 var marks = map[string]struct{ mark, colour string }{"ok": {"✓", "\x1b[32m"}, "warning": {"!", "\x1b[33m"}, "error": {"✗", "\x1b[31m"}}
 
+// finding is one line of a check, and a JSON event.
+type finding struct {
+	V     int    `json:"v"`
+	Type  string `json:"type"`
+	Level string `json:"level"` // ok, warning or error
+	Text  string `json:"text"`
+	Kind  string `json:"kind,omitempty"`  // of a look at rows
+	Count int    `json:"count,omitempty"` // of rows it found something in
+}
+
 // print writes a finding: its first line with a mark, what belongs to it below.
-func (k *checkup) print(level, text string) {
+func (k *checkup) print(f finding) {
 	if k.o.json {
-		k.emit(struct {
-			V     int    `json:"v"`
-			Type  string `json:"type"`
-			Level string `json:"level"`
-			Text  string `json:"text"`
-		}{1, "finding", level, text})
+		f.V, f.Type = 1, "finding"
+		k.emit(f)
 		return
 	}
-	if k.quiet && level != "error" {
+	if k.quiet && f.Level != "error" {
 		return
 	}
-	m := marks[level]
+	m := marks[f.Level]
 	if k.color(k.outTTY) {
 		m.mark = m.colour + m.mark + "\x1b[0m"
 	}
-	lines := strings.Split(text, "\n")
+	lines := strings.Split(f.Text, "\n")
 	for i, line := range lines {
 		lines[i] = screen.Printable(line)
 	}

@@ -43,6 +43,7 @@ func (k *checkup) letters(ctx context.Context) error {
 	if skips := t.skips(); skips != "" {
 		k.warn("%s → will be skipped   (mailblast check --show skipped)%s", skips, t.skipped)
 	}
+	k.warnOdd(t)
 	return nil
 }
 
@@ -54,7 +55,7 @@ type task struct {
 
 // renderAll walks the list in one goroutine and renders in as many as there are cores.
 func (k *checkup) renderAll(ctx context.Context) (*tally, error) {
-	t := &tally{by: map[delivery.Class]int{}}
+	t := newTally()
 	var mu sync.Mutex
 	tasks := make(chan []task, 4)
 	g, ctx := errgroup.WithContext(ctx)
@@ -64,7 +65,7 @@ func (k *checkup) renderAll(ctx context.Context) (*tally, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			t.skip(s)
-		})
+		}, t.note)
 	})
 	for range runtime.GOMAXPROCS(0) {
 		g.Go(func() error {
@@ -85,8 +86,8 @@ func (k *checkup) renderAll(ctx context.Context) (*tally, error) {
 	return t, g.Wait()
 }
 
-// walk sends the rows to render in batches.
-func (k *checkup) walk(ctx context.Context, tasks chan<- []task, skip func(composer.Skipped)) error {
+// walk sends the rows to render in batches, and looks at them.
+func (k *checkup) walk(ctx context.Context, tasks chan<- []task, skip func(composer.Skipped), note func([]odd)) error {
 	const size = 256
 	var batch []task
 	flush := func() error {
@@ -99,6 +100,11 @@ func (k *checkup) walk(ctx context.Context, tasks chan<- []task, skip func(compo
 		}
 	}
 	err := k.composer.Walk(ctx, func(s composer.Skipped) error { skip(s); return nil }, func(r *composer.Row, s composer.Stamp) error {
+		found, err := k.oddities(r)
+		if err != nil {
+			return err
+		}
+		note(found)
 		if batch = append(batch, task{r.Ref, s}); len(batch) < size {
 			return nil
 		}

@@ -5,12 +5,28 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/mailblast/mailblast/cmd/campaign"
 	"github.com/mailblast/mailblast/cmd/screen"
 	"github.com/mailblast/mailblast/composer"
 	"github.com/mailblast/mailblast/delivery"
 )
+
+var shows = []string{"config", "skipped", "warnings"}
+
+// checkShow prints one thing in full.
+func (e *env) checkShow(ctx context.Context, o checkOptions) error {
+	switch o.show {
+	case "config":
+		return e.showConfig(o)
+	case "skipped":
+		return e.showSkipped(ctx, o)
+	case "warnings":
+		return e.showWarnings(ctx, o)
+	}
+	return failf(exitUsage, "--show %s: not one of %s", o.show, strings.Join(shows, ", "))
+}
 
 // showConfig prints every setting with its origin; secrets are masked.
 func (e *env) showConfig(o checkOptions) error {
@@ -52,10 +68,8 @@ func (e *env) showSkipped(ctx context.Context, o checkOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
-	for _, step := range []func() error{d.compile, func() error { return d.read(ctx, o.patience) }, d.compile, d.compose} {
-		if err := step(); err != nil {
-			return err
-		}
+	if err := d.open(ctx, o.patience); err != nil {
+		return err
 	}
 	n := 0
 	show := func(s composer.Skipped) error { n++; return e.showRow(s, o.json) }

@@ -19,6 +19,17 @@ type tally struct {
 	failed   examples // letters that cannot be rendered
 	skipped  examples
 	by       map[delivery.Class]int // skipped rows
+	odd      []examples             // one for each of looks
+}
+
+func newTally() *tally {
+	return &tally{by: map[delivery.Class]int{}, odd: make([]examples, len(looks))}
+}
+
+func (t *tally) note(found []odd) {
+	for _, o := range found {
+		t.odd[o.kind].add(skippedText(o.Skipped))
+	}
 }
 
 // examples counts rows and names the first few.

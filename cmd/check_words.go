@@ -16,6 +16,14 @@ func plural(n int, thing string) string {
 	return screen.Comma(n) + " " + thing + "s"
 }
 
+// verb is plural with words that change otherwise: 1 address looks, 12 addresses look.
+func verb(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return screen.Comma(n) + " " + many
+}
+
 func columnsText(cols []composer.Column) string {
 	names := make([]string, len(cols))
 	for i, c := range cols {

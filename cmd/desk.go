@@ -57,6 +57,17 @@ func (d *desk) close() error {
 	return errors.Join(errs...)
 }
 
+// open reads the list and makes the letter and the composer for it. Template faults that need no columns are told before a
+// database is asked.
+func (d *desk) open(ctx context.Context, patience time.Duration) error {
+	for _, step := range []func() error{d.compile, func() error { return d.read(ctx, patience) }, d.compile, d.compose} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // read reads the list, trying for so long to reach its database.
 func (d *desk) read(ctx context.Context, patience time.Duration) (err error) {
 	if d.rows, err = rows.Read(ctx, source(d.c), rows.Options{Dir: d.temp, Wait: patience}); err != nil {

@@ -88,11 +88,8 @@ func (e *env) runPreview(ctx context.Context, o previewOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(stopped(ctx, err), d.close()) }()
-	// Template faults that need no columns are told before a database is asked.
-	for _, step := range []func() error{d.compile, func() error { return d.read(ctx, o.patience) }, d.compile, d.compose} {
-		if err := step(); err != nil {
-			return err
-		}
+	if err := d.open(ctx, o.patience); err != nil {
+		return err
 	}
 	ref, stamp, err := d.find(ctx, o.row, key)
 	if err != nil {

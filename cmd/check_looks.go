@@ -1,0 +1,73 @@
+package cmd
+
+import (
+	"fmt"
+
+	"github.com/mailblast/mailblast/composer"
+	"github.com/mailblast/mailblast/delivery/address"
+	"github.com/mailblast/mailblast/delivery/address/hint"
+)
+
+// look finds one kind of thing that a person should see before a row's letter goes out. It keeps nothing from being sent.
+type look struct {
+	kind  string // for machines
+	count func(n int) string
+	at    func(r *composer.Row, to address.Address) string // what is odd; "": nothing
+}
+
+// looks are made at every row that will be sent, in this order.
+var looks = []look{
+	{"typo", func(n int) string { return verb(n, "address looks", "addresses look") + " mistyped" },
+		func(_ *composer.Row, to address.Address) string {
+			if meant, ok := hint.Typo(to.Domain); ok {
+				return fmt.Sprintf("did you mean %s?", meant)
+			}
+			return ""
+		}},
+	{"mixed-script", func(n int) string { return verb(n, "domain mixes", "domains mix") + " alphabets that look alike" },
+		func(_ *composer.Row, to address.Address) string {
+			if label, ok := hint.Mixed(to.Domain); ok {
+				return fmt.Sprintf("%q is not all in one alphabet", label)
+			}
+			return ""
+		}},
+	{"role", func(n int) string { return verb(n, "role address", "role addresses") + " such as info@" },
+		func(_ *composer.Row, to address.Address) string {
+			if hint.Role(to.Local) {
+				return "an office, not a person"
+			}
+			return ""
+		}},
+}
+
+// odd is what a look found in a row.
+type odd struct {
+	composer.Skipped // the row; its Text says what is odd
+	kind             int
+}
+
+// oddities makes every look at a row.
+func (d *desk) oddities(r *composer.Row) ([]odd, error) {
+	env, err := d.letter.Envelope(r)
+	if err != nil {
+		return nil, err
+	}
+	var found []odd
+	for i := range looks {
+		if text := looks[i].at(r, env.Recipients[0]); text != "" {
+			found = append(found, odd{composer.Skipped{Number: r.Number, Line: r.Line, To: d.letter.Addressee(r), Text: text}, i})
+		}
+	}
+	return found, nil
+}
+
+// warnOdd tells what the looks found, counted by kind.
+func (k *checkup) warnOdd(t *tally) {
+	for i, x := range t.odd {
+		if x.n > 0 {
+			k.warnings++
+			text := looks[i].count(x.n) + "   (mailblast check --show warnings)" + x.String()
+			k.print(finding{Level: "warning", Text: text, Kind: looks[i].kind, Count: x.n})
+		}
+	}
+}

@@ -1,0 +1,57 @@
+package cmd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/mailblast/mailblast/cmd/screen"
+	"github.com/mailblast/mailblast/composer"
+)
+
+// showWarnings prints what the looks find in rows that would be sent, one a line.
+func (e *env) showWarnings(ctx context.Context, o checkOptions) (err error) {
+	c, err := e.load(o.file)
+	if err != nil {
+		return err
+	}
+	d, err := e.newDesk(c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+	if err := d.open(ctx, o.patience); err != nil {
+		return err
+	}
+	n := 0
+	err = d.composer.Walk(ctx, func(composer.Skipped) error { return nil }, func(r *composer.Row, _ composer.Stamp) error {
+		found, err := d.oddities(r)
+		for _, x := range found {
+			n++
+			err = errors.Join(err, e.showOdd(x, o.json))
+		}
+		return err
+	})
+	if err == nil && n == 0 && !o.json {
+		e.say("nothing to look at in %s\n", plural(d.rows.Len(), "row"))
+	}
+	return err
+}
+
+func (e *env) showOdd(x odd, asJSON bool) error {
+	kind := looks[x.kind].kind
+	if !asJSON {
+		_, err := fmt.Fprintf(e.out, "%s: %s\n", kind, screen.Printable(skippedText(x.Skipped)))
+		return ioFault(err)
+	}
+	return ioFault(json.NewEncoder(e.out).Encode(struct {
+		V    int    `json:"v"`
+		Type string `json:"type"`
+		Kind string `json:"kind"`
+		Row  int    `json:"row"`
+		Line int    `json:"line,omitempty"`
+		To   string `json:"to"`
+		Text string `json:"text"`
+	}{1, "warning", kind, x.Number, x.Line, x.To, x.Text}))
+}
