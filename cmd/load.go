@@ -88,7 +88,7 @@ func (e *env) loadLetter(c *campaign.Campaign, root *os.Root, cols []composer.Co
 		Root: root, Template: c.Template, Locale: c.Locale, Text: c.Text, Layout: c.Layout,
 		Subject: c.Subject, Preheader: c.Preheader, From: c.From, To: c.To, CC: c.CC, BCC: c.BCC, ReplyTo: c.ReplyTo, ReturnPath: c.ReturnPath,
 		Vars: c.Vars, OnNull: letter.Null(c.OnNull.Default), OnNulls: map[string]letter.Null{}, Unsubscribe: letter.Unsubscribe{URL: c.Unsubscribe.URL, Mailto: c.Unsubscribe.Mailto},
-		Campaign: c.Name, MaxMessage: c.MaxMessage, TempDir: temp, Pos: c.Pos, Front: frontMatter, Note: note,
+		Images: c.Images, Campaign: c.Name, MaxMessage: c.MaxMessage, TempDir: temp, Pos: c.Pos, Front: frontMatter, Note: note,
 		Nested: map[string]bool{},
 	}
 	for _, col := range cols {

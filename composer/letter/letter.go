@@ -40,6 +40,7 @@ type Options struct {
 	Headers    []Header // more header fields
 
 	Attachments []Attachment
+	Images      string          // "embed" those of the folder that the HTML shows (also ""), or "link": leave their addresses
 	Vars        map[string]any  // constants, as .vars.NAME
 	Columns     []string        // of the list; nil: not known yet, only what is wrong with any list is a fault
 	Nested      map[string]bool // columns that may hold lists and mappings
@@ -177,8 +178,9 @@ type loader struct {
 
 	sum hash.Hash // of what is read
 
-	version    *version // being loaded
-	tag        string   // its language
+	version    *version                 // being loaded
+	tag        string                   // its language
+	written    map[string]markup.Source // templates of the page being made, as they stand in their files
 	layoutName string
 	layoutPos  func(field string) (file string, line, column int)
 }

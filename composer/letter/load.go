@@ -175,7 +175,9 @@ func (l *loader) loadHTML(src markup.Source) {
 
 // page compiles checked sources as HTML.
 func (l *loader) page(sources []markup.Source) markup.Ref {
+	l.written = map[string]markup.Source{}
 	for i, src := range sources {
+		l.written[src.Name] = src
 		if !isMarkdown(src.Name) {
 			continue
 		}
@@ -189,7 +191,11 @@ func (l *loader) page(sources []markup.Source) markup.Ref {
 		sources[0].As = markup.Content
 		sources = append([]markup.Source{markup.Bare()}, sources...)
 	}
-	return l.compiled(l.letter.set.HTML(sources...))
+	if _, faults := markup.NewSet(l.names, "", markup.Nulls{}).HTML(sources...); len(faults) > 0 { // while lines are those of the files
+		l.inFiles(faults)
+		return markup.Ref{}
+	}
+	return l.compiled(l.letter.set.HTML(l.dressed(sources)...))
 }
 
 func isMarkdown(name string) bool {

@@ -18,7 +18,7 @@ func (n Names) Check(sources ...Source) []Fault {
 	if len(w.faults) > 0 {
 		return w.faults
 	}
-	w.enter(sources[0].called(), dot{kind: isRow})
+	w.enter(sources[0].Called(), dot{kind: isRow})
 	if _, ok := w.trees[Content]; ok && sources[0].As != Content && !w.called(Content) {
 		w.faults = append(w.faults, Fault{Source: sources[0], Text: "the layout has no place for the letter",
 			Hint: `write {{ template "content" . }} where it goes`})
@@ -34,8 +34,8 @@ func (n Names) Check(sources ...Source) []Fault {
 	return slices.CompactFunc(w.faults, func(a, b Fault) bool { return a.Source == b.Source && a.Offset == b.Offset && a.Text == b.Text })
 }
 
-// called is the name that a template goes by among those it is used with.
-func (s Source) called() string { return cmp.Or(s.As, s.Name) }
+// Called is the name that a template goes by among those it is used with.
+func (s Source) Called() string { return cmp.Or(s.As, s.Name) }
 
 // Calls lists the templates that sources call and do not define. What cannot be parsed calls none: Check tells of it.
 func Calls(sources ...Source) []string {
@@ -128,7 +128,7 @@ func (w *walker) fault(at parse.Pos, hint, format string, args ...any) {
 }
 
 func (w *walker) parse(s Source) {
-	name := s.called()
+	name := s.Called()
 	t := parse.New(name)
 	t.Mode = parse.SkipFuncCheck // unknown functions are found by the walk, all at once
 	set := map[string]*parse.Tree{}

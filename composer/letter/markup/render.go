@@ -66,11 +66,11 @@ func Derived() Source { return Source{Name: Content, As: Content, Text: "{{ " + 
 
 // Text compiles checked sources as text; the first is the one that is executed.
 func (s *Set) Text(sources ...Source) (Ref, []Fault) {
-	t := texttemplate.New(sources[0].called()).Funcs((&Renderer{}).textFunctions())
+	t := texttemplate.New(sources[0].Called()).Funcs((&Renderer{}).textFunctions())
 	for i, src := range sources {
 		to := t
 		if i > 0 {
-			to = t.New(src.called())
+			to = t.New(src.Called())
 		}
 		if _, err := to.Parse(src.Text); err != nil {
 			return Ref{}, []Fault{syntaxFault(src, err)}
@@ -85,11 +85,11 @@ func (s *Set) Text(sources ...Source) (Ref, []Fault) {
 
 // HTML compiles checked sources as HTML. It finds what contextual escaping cannot make safe.
 func (s *Set) HTML(sources ...Source) (Ref, []Fault) {
-	t := htmltemplate.New(sources[0].called()).Funcs((&Renderer{}).functions())
+	t := htmltemplate.New(sources[0].Called()).Funcs((&Renderer{}).functions())
 	for i, src := range sources {
 		to := t
 		if i > 0 {
-			to = t.New(src.called())
+			to = t.New(src.Called())
 		}
 		if _, err := to.Parse(outlook(src.Text)); err != nil {
 			return Ref{}, []Fault{syntaxFault(src, err)}
@@ -115,7 +115,7 @@ func (s *Set) HTML(sources ...Source) (Ref, []Fault) {
 func named(sources []Source, name string) Source {
 	name, _, _ = strings.Cut(name, "$htmltemplate_")
 	for _, s := range sources {
-		if s.called() == name {
+		if s.Called() == name {
 			return s
 		}
 	}

@@ -1,0 +1,145 @@
+package letter
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/mailblast/mailblast/composer/letter/files"
+	"github.com/mailblast/mailblast/composer/letter/markup"
+	"github.com/mailblast/mailblast/composer/letter/page"
+)
+
+// dressed finishes the templates of a page, once for all rows: images of the campaign's folder become parts of the letter,
+// and the preheader goes to the top unless a template has its own place for it.
+func (l *loader) dressed(sources []markup.Source) []markup.Source {
+	templates := make([]page.Template, len(sources))
+	for i, s := range sources {
+		templates[i] = page.Template{Name: s.Called(), Text: s.Text}
+	}
+	p := page.Parse(templates...)
+	edits := make([][]page.Edit, len(sources))
+	for n := range p.Root.All() {
+		if e, ok := l.picture(n, sources); ok {
+			edits[n.Template] = append(edits[n.Template], e)
+		}
+	}
+	if l.version.preheader != (value{}) && !calls(p, "preheader") {
+		i, at := top(p)
+		edits[i] = append(edits[i], page.Edit{Offset: at, Text: preheaderText})
+	}
+	for i := range sources {
+		if len(edits[i]) == 0 {
+			continue
+		}
+		text, err := page.Apply(sources[i].Text, edits[i])
+		if err != nil {
+			l.faults = append(l.faults, Fault{File: sources[i].Name, Text: err.Error()})
+			continue
+		}
+		sources[i].Text, sources[i].Made = text, true
+	}
+	return sources
+}
+
+// pictured are the attributes that name an image.
+var pictured = map[string][]string{"img": {"src"}, "body": {"background"}, "table": {"background"}, "td": {"background"}, "th": {"background"}}
+
+// picture puts the content id of an image in place of its path, if it is one of the campaign's folder.
+func (l *loader) picture(n *page.Node, sources []markup.Source) (page.Edit, bool) {
+	if l.o.Images == "link" {
+		return page.Edit{}, false
+	}
+	for _, name := range pictured[n.Name] {
+		a := n.Attribute(name)
+		if a == nil || a.Dynamic {
+			continue
+		}
+		file, ok := local(a.Value)
+		if !ok {
+			continue
+		}
+		cid, err := l.embed(path.Dir(sources[n.Template].Name), file)
+		if err != nil {
+			l.inSource(sources[n.Template], a, file+": "+reason(err))
+			continue
+		}
+		e := page.Edit{Offset: a.ValueStart, Length: a.ValueEnd - a.ValueStart, Text: "cid:" + cid}
+		if a.Quote == 0 {
+			e.Text = `"` + e.Text + `"`
+		}
+		return e, true
+	}
+	return page.Edit{}, false
+}
+
+// local gives the path of an address that is one: without a host, and not from the root of one.
+func local(address string) (file string, ok bool) {
+	u, err := url.Parse(strings.TrimSpace(address))
+	if err != nil || u.Scheme != "" || u.Host != "" || u.Opaque != "" || u.Path == "" || strings.HasPrefix(u.Path, "/") {
+		return "", false
+	}
+	return u.Path, true
+}
+
+// embed makes an image a part of the version's letters. Its path is relative to the template's folder, or else to the
+// campaign's.
+func (l *loader) embed(folder, file string) (cid string, err error) {
+	name := path.Join(folder, file)
+	if !l.exists(name) {
+		name = path.Clean(file)
+	}
+	part, cid, err := l.letter.folder.Inline(context.Background(), name)
+	if fault := (*files.Fault)(nil); errors.As(err, &fault) {
+		err = fault.Err
+	}
+	if err == nil && !slices.Contains(l.version.inline, part) {
+		l.version.inline = append(l.version.inline, part)
+		l.known(name, []byte(cid))
+	}
+	return cid, err
+}
+
+// inSource tells of an attribute of a template, at its place in the file as it was written.
+func (l *loader) inSource(src markup.Source, a *page.Attribute, text string) {
+	at := a.ValueStart
+	if written, ok := l.written[src.Name]; ok {
+		src, at = written, max(0, strings.Index(written.Text, a.Value))
+	}
+	f := inFile(markup.Fault{Source: src, Offset: at, Text: text, Hint: "images: link leaves addresses as they are written"})
+	l.faults = append(l.faults, f)
+}
+
+// calls tells whether an action calls a function.
+func calls(p *page.Page, function string) bool {
+	for i, actions := range p.Actions {
+		for _, a := range actions {
+			words := strings.FieldsFunc(p.Templates[i].Text[a.Start:a.End], func(r rune) bool { return r < '0' || r > 'z' })
+			if slices.Contains(words, function) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// top finds where the page begins to be seen: in the body, or else behind the head.
+func top(p *page.Page) (template, offset int) {
+	for n := range p.Root.All() {
+		switch {
+		case n.Name == "body":
+			return n.Template, n.End
+		case n.Name == "head" && n.Until > 0:
+			template, offset = n.Template, n.Until
+		}
+	}
+	return template, offset
+}
+
+// preheaderText shows the preheader to an inbox only. The characters behind it, which nobody sees, keep the inbox from
+// showing what follows.
+var preheaderText = `{{ with preheader }}<div style="display:none;max-height:0;overflow:hidden;mso-hide:all">{{ . }}` +
+	strings.Repeat("&#847;&zwnj;&nbsp;", 40) + `</div>{{ end }}`
