@@ -188,6 +188,12 @@ func (h *Header) fold() {
 	h.line = 1
 }
 
+// foldBefore folds in place of the space that was written last.
+func (h *Header) foldBefore() {
+	h.buf = h.buf[:len(h.buf)-1]
+	h.fold()
+}
+
 func (h *Header) blank() bool {
 	for _, c := range h.buf[len(h.buf)-h.line:] {
 		if c != ' ' {
@@ -200,6 +206,10 @@ func (h *Header) blank() bool {
 // phrase writes a display name (RFC 5322 §3.2.5): as it is, quoted, or as encoded words, which must not be quoted.
 func (h *Header) phrase(name string) {
 	if !plain(name) {
+		// Some readers show a gap where a name goes on in a second word, so it is not parted when it fits a line of its own.
+		if n, _ := encoded(name); h.line+n > foldAt && n < foldAt && !h.blank() {
+			h.foldBefore()
+		}
 		h.words(name)
 		return
 	}
@@ -211,8 +221,7 @@ func (h *Header) phrase(name string) {
 		name = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`
 	}
 	if h.line+len(name) > foldAt && len(name)+1 <= foldAt && !h.blank() {
-		h.buf = h.buf[:len(h.buf)-1] // the space before it
-		h.fold()
+		h.foldBefore()
 	}
 	for i, w := range strings.Split(name, " ") {
 		if i > 0 {

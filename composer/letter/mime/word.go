@@ -14,11 +14,7 @@ const (
 // words writes s as encoded words (RFC 2047) in whichever of the two encodings is shorter. Space between two encoded words
 // is not part of the text (§6.2), so the parts read as one again. A character is never split over two words (§5).
 func (h *Header) words(s string) {
-	q := 0
-	for i := range len(s) {
-		q += qLen(s[i])
-	}
-	b := q > base64.StdEncoding.EncodedLen(len(s))
+	_, b := encoded(s)
 	for first := true; s != ""; first = false {
 		if !first {
 			h.fold()
@@ -38,6 +34,17 @@ func (h *Header) words(s string) {
 		}
 		s = s[n:]
 	}
+}
+
+// encoded gives the length of s as one encoded word in the shorter encoding, and whether that is B.
+func encoded(s string) (n int, b bool) {
+	for i := range len(s) {
+		n += qLen(s[i])
+	}
+	if other := base64.StdEncoding.EncodedLen(len(s)); n > other {
+		n, b = other, true
+	}
+	return len(wordQ) + n + len(wordEnd), b
 }
 
 // fit gives how many octets of s, whole characters only, become at most room octets of encoded text.
