@@ -1,10 +1,10 @@
-# build lint bench long; the tests themselves are `go test ./...`
+# build lint bench letters shots long; the tests themselves are `go test ./...`
 GO ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 ERRCHECK = github.com/kisielk/errcheck@v1.30.0
 FUZZTIME ?= 20s
 
-.PHONY: build test lint generate bench long fuzz killtest
+.PHONY: build test lint generate bench letters shots long fuzz killtest
 build:
 	$(GO) build -trimpath -o mailblast .
 
@@ -25,6 +25,15 @@ generate:
 
 bench:
 	cd testdata/bench && $(GO) run . -o ../../docs/performance.md
+
+# every kind of letter through Postfix, read by five parsers and judged by SpamAssassin; installs nothing
+letters:
+	$(GO) test -count=1 -v -run 'TestLetters$$' ./cmd
+
+# pictures of the starter campaigns, at two widths and in two colour schemes
+SHOTS ?= shots
+shots:
+	MAILBLAST_SHOTS=$(abspath $(SHOTS)) $(GO) test -count=1 -v -run 'TestStarterPages' ./cmd
 
 # what takes long: a million rows, kills by the hundred, fuzzing
 long: fuzz killtest

@@ -16,6 +16,11 @@ var servers = []struct{ suite, program, install string }{
 	{"a relay with STARTTLS and SASL", "/usr/sbin/saslpasswd2", "install sasl2-bin"},
 	{"a dry run into MailDev", "maildev", "npm install -g maildev"},
 	{"letters read by Python's strict parser", "python3", "install python3"},
+	{"letters read by mailparser", "mailparser", "npm install mailparser@3, with its folder in NODE_PATH"},
+	{"letters read by postal-mime", "postal-mime", "npm install postal-mime@2, with its folder in NODE_PATH"},
+	{"letters read by Perl's Email::MIME", "/usr/share/perl5/Email/MIME.pm", "install libemail-mime-perl"},
+	{"letters judged by SpamAssassin", "spamassassin", "install spamassassin"},
+	{"pages of the starter campaigns", "chromium", "install chromium"},
 }
 
 // A newcomer needs Go only, and is told which suites were left out and how to run them. go test shows nothing of tests that
@@ -41,12 +46,15 @@ func TestLeftOut(t *testing.T) {
 	}
 }
 
-// there tells whether a program is in PATH or matches a pattern.
+// there tells whether a program is in PATH, is a module of npm, or matches a pattern.
 func there(program string) bool {
 	if strings.Contains(program, "initdb") && os.Getenv("MAILBLAST_TEST_POSTGRES") != "" {
 		return true
 	}
 	if _, err := exec.LookPath(filepath.Base(program)); err == nil {
+		return true
+	}
+	if nodeModules(program) != "" {
 		return true
 	}
 	found, _ := filepath.Glob(program)

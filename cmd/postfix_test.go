@@ -201,6 +201,7 @@ verify unix - - n - 1 verify
 flush unix n - n 1000? 0 flush
 proxymap unix - - n - - proxymap
 smtp unix - - n - - smtp
+virtual unix - n n - - virtual
 relay unix - - n - - smtp
 error unix - - n - - error
 retry unix - - n - - error
