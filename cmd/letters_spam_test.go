@@ -33,9 +33,12 @@ var quiet = map[string]bool{
 	"HTML_MESSAGE": true, // it has HTML
 }
 
+// imageOnly begins rules about how little text a letter has beside its images: what it says, not how it is made.
+const imageOnly = "HTML_IMAGE_ONLY_"
+
 func (v judgement) structural() (rules []spamRule) {
 	for _, r := range v.Rules {
-		if structure.MatchString(r.Name) && !quiet[r.Name] {
+		if structure.MatchString(r.Name) && !quiet[r.Name] && !strings.HasPrefix(r.Name, imageOnly) {
 			rules = append(rules, r)
 		}
 	}

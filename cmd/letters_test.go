@@ -15,15 +15,6 @@ import (
 
 const lettersDir = "../testdata/letters"
 
-// waiting are letters that need what the program cannot do yet. Whoever adds it takes the letter out of here, makes its
-// want.json with UPDATE_SESSIONS=1, and looks at that.
-var waiting = map[string]string{
-	"inline":  "inline images",
-	"invoice": "attachments that differ from person to person",
-	"locale":  "locale and front matter",
-	"partial": "partials",
-}
-
 // Every kind of letter goes by the real program through a real Postfix into a Maildir, and other people's parsers read it
 // there: each must find the same text, names and files, and have nothing to complain of. `make letters` shows the table.
 func TestLetters(t *testing.T) {
@@ -79,10 +70,6 @@ func (x *letterTable) text(kinds []string) string {
 	}
 	fmt.Fprintf(&b, "%s\n", spamassassin)
 	for _, kind := range kinds {
-		if waiting[kind] != "" {
-			fmt.Fprintf(&b, "%-11swaits for %s\n", kind, waiting[kind])
-			continue
-		}
 		fmt.Fprintf(&b, "%-11s", kind)
 		for _, r := range letterReaders {
 			fmt.Fprintf(&b, "%-12s", cmp.Or(strings.Join(x.cells[[2]string{kind, r.name}], ", "), "left out"))
@@ -103,9 +90,6 @@ func (box *maildir) wants(t *testing.T) map[string]wanted {
 	t.Helper()
 	all := map[string]wanted{}
 	for _, kind := range box.kinds {
-		if waiting[kind] != "" {
-			continue
-		}
 		var list []wanted
 		b, err := os.ReadFile(filepath.Join(lettersDir, kind, "want.json"))
 		if err == nil {

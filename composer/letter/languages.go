@@ -172,15 +172,18 @@ func (l *loader) loadVersions() {
 	}
 }
 
-// loadVersion loads one of them. What its front matter does not set is taken from that of the default, then from the
-// campaign.
+// loadVersion loads one of them. Subject, layout and attachments that its front matter does not set are those of the
+// default, then of the campaign.
 func (l *loader) loadVersion(tag string, src markup.Source, front, usual Front) {
 	v := &version{}
 	l.tag, l.version = tag, v
 	l.letter.languages.all[tag] = v
 	v.locale = l.localeOf(tag, &front)
 	v.subject = l.fronted("subject", l.o.Subject, func(f *Front) string { return f.Subject }, &front, &usual)
-	v.preheader = l.fronted("preheader", l.o.Preheader, func(f *Front) string { return f.Preheader }, &front, &usual)
+	v.preheader = l.fronted("preheader", l.o.Preheader, func(f *Front) string { return f.Preheader }, &front) // better none than one in another language
+	if front.Subject == "" && usual.Subject != "" && l.o.Note != nil {
+		l.o.Note(fmt.Sprintf("%s has no subject in its front matter: that of %s is sent", src.Name, l.o.Template))
+	}
 	if v.subject == (value{}) {
 		l.inField("subject", 0, "it is missing", `add: subject: "Hello {{ .first_name }}", or a subject to the front matter of `+src.Name)
 	}
