@@ -69,8 +69,12 @@ func testNames(t *testing.T) map[string]bool {
 	return names
 }
 
+// code is what a document quotes.
+var code = regexp.MustCompile("(?s)```.*?```|`[^`\n]*`")
+
 // deadLinks gives the relative links of a document in dir that lead nowhere.
 func deadLinks(dir, text string) (dead []string) {
+	text = code.ReplaceAllString(text, "")
 	for _, m := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(text, -1) {
 		target, _, _ := strings.Cut(m[1], "#")
 		if target == "" || strings.Contains(target, "://") || strings.HasPrefix(target, "mailto:") {

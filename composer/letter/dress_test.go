@@ -11,9 +11,15 @@ import (
 	"github.com/mailblast/mailblast/composer/letter"
 )
 
+// read gives the letter to jo@x.test as a parser finds it.
 func read(t *testing.T, l *letter.Letter, values ...any) *enmime.Envelope {
 	t.Helper()
-	msg, err := rendered(t, l, &composer.Row{Values: append([]any{"jo@x.test"}, values...)}, stamp)
+	return readEnvelope(t, l, &composer.Row{Values: append([]any{"jo@x.test"}, values...)})
+}
+
+func readEnvelope(t *testing.T, l *letter.Letter, row *composer.Row) *enmime.Envelope {
+	t.Helper()
+	msg, err := rendered(t, l, row, stamp)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"hash"
 	"os"
 	"runtime"
+	"slices"
 
 	"github.com/mailblast/mailblast/composer/letter/files"
 	"github.com/mailblast/mailblast/composer/letter/markup"
@@ -89,6 +90,7 @@ type Letter struct {
 	fields  fields
 	headers []header
 	hash    string
+	files   []string // that it is made of, in the order in which they were read
 
 	folder    *files.Folder
 	attaches  bool // a letter has attachments
@@ -146,6 +148,9 @@ func Load(o Options) (*Letter, error) {
 // Hash changes when anything changes that every letter is made of: fields, templates, layouts, partials and fixed files.
 func (l *Letter) Hash() string { return l.hash }
 
+// Files lists the files of the folder that every letter is made of.
+func (l *Letter) Files() []string { return l.files }
+
 // Close gives the attachments back. No Body of the letter may be written after it.
 func (l *Letter) Close() error { return l.folder.Close() }
 
@@ -187,6 +192,9 @@ type loader struct {
 
 // known takes something that every letter is made of into the hash.
 func (l *loader) known(name string, data []byte) {
+	if name != "" && !slices.Contains(l.letter.files, name) {
+		l.letter.files = append(l.letter.files, name)
+	}
 	fmt.Fprintf(l.sum, "%q %d\n", name, len(data)) // a hash never fails
 	l.sum.Write(data)
 }
