@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -59,4 +60,15 @@ func (k *checkup) filesText() string {
 		files = append(files, a.Path)
 	}
 	return strings.Join(files, ", ")
+}
+
+// bytesText writes a size as people do.
+func bytesText(n int64) string {
+	switch {
+	case n >= 10_000_000:
+		return fmt.Sprintf("%d MB", n/1_000_000)
+	case n >= 10_000:
+		return fmt.Sprintf("%d KB", n/1000)
+	}
+	return fmt.Sprintf("%d octets", n)
 }

@@ -22,6 +22,7 @@ type env struct {
 	lookup           func(string) (string, bool)
 	signals          <-chan os.Signal
 	now              func() time.Time
+	opener           func(path string) error // shows a file in the browser; errNoDesktop: there is none to show it on
 	version          string
 	host             string
 	pid              int
@@ -48,7 +49,7 @@ func process() *env {
 			}
 			return w
 		},
-		lookup: os.LookupEnv, signals: sigs, now: time.Now, version: version(), host: host, pid: os.Getpid(),
+		lookup: os.LookupEnv, signals: sigs, now: time.Now, opener: openFile, version: version(), host: host, pid: os.Getpid(),
 	}
 }
 

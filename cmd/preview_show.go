@@ -3,51 +3,138 @@ package cmd
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
-
-	"github.com/emersion/go-message/mail"
 
 	"github.com/mailblast/mailblast/cmd/screen"
 	"github.com/mailblast/mailblast/composer"
 	"github.com/mailblast/mailblast/delivery"
 )
 
-// show renders a row's letter and prints it.
-func (d *desk) show(ctx context.Context, ref int64, stamp composer.Stamp, format string) error {
-	r, err := d.rows.At(ref)
+// sheet is the letter of one row, to be looked at.
+type sheet struct {
+	row  *composer.Row
+	env  composer.Envelope
+	raw  []byte
+	why  []string // why --hard chose the row
+	view *view
+}
+
+// letterOf makes the letter of a row that was picked. The error is *delivery.Unfit when the row is at fault.
+func (d *desk) letterOf(ctx context.Context, p pick) (*sheet, error) {
+	r, err := d.rows.At(p.ref)
 	if err != nil {
-		return failf(exitIO, "row store: %w", err)
+		return nil, failf(exitIO, "row store: %w", err)
 	}
-	body, err := d.letter.Render(ctx, r, stamp, d.form())
-	if u := (*delivery.Unfit)(nil); errors.As(err, &u) {
-		return failf(exitData, "%s: %s", rowName(r.Number, r.Line), u.Text)
-	} else if err != nil {
-		return err
+	s := &sheet{row: r, why: p.why}
+	if s.env, err = d.letter.Envelope(r); err != nil {
+		return s, err
+	}
+	body, err := d.letter.Render(ctx, r, p.stamp, d.form())
+	if err != nil {
+		return s, err
 	}
 	var b bytes.Buffer
 	_, err = body.WriteTo(&b)
 	if err := errors.Join(err, body.Close()); err != nil {
-		return failf(exitIO, "%w", err)
+		return s, failf(exitIO, "%w", err)
 	}
-	if format == "eml" {
-		_, err := d.out.Write(b.Bytes())
-		return ioFault(err)
+	s.raw = b.Bytes()
+	if s.view, err = parse(&b); err != nil {
+		return s, fmt.Errorf("the letter cannot be read back: %w", err)
 	}
-	v, err := parse(&b)
-	if err != nil {
-		return fmt.Errorf("the letter cannot be read back: %w", err)
+	return s, nil
+}
+
+// show prints the letters of the rows that were picked. Of several, one that cannot be rendered holds up no other.
+func (d *desk) show(ctx context.Context, picks []pick, format string) error {
+	unfit := 0
+	for _, p := range picks {
+		s, err := d.letterOf(ctx, p)
+		if u := (*delivery.Unfit)(nil); errors.As(err, &u) {
+			fault := failf(exitData, "%s: %s", rowName(s.row.Number, s.row.Line), u.Text)
+			if len(p.why) == 0 {
+				return fault
+			}
+			unfit++
+			err = d.showUnfit(s, u, format)
+		} else if err == nil {
+			err = d.print(s, format)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	if format == "html" {
-		if !v.hasHTML {
+	if unfit > 0 {
+		return failf(exitData, "%d of these %s cannot be rendered", unfit, plural(len(picks), "letter"))
+	}
+	return nil
+}
+
+func (d *desk) print(s *sheet, format string) (err error) {
+	out := ""
+	switch format {
+	case "json":
+		var b []byte
+		b, err = s.json()
+		out = string(b)
+	case "eml":
+		if out = string(s.raw); len(s.why) > 0 {
+			out = mboxed(s.raw, d.now())
+		}
+	case "html":
+		if !s.view.hasHTML {
 			return failf(exitData, "this letter has no HTML part").hinted("-o text")
 		}
-		_, err := io.WriteString(d.out, v.html)
-		return ioFault(err)
+		out = s.view.html
+	default:
+		out, err = s.view.plain()
 	}
-	_, err = io.WriteString(d.out, v.String())
+	if err != nil {
+		return err
+	}
+	if len(s.why) > 0 {
+		if err := d.heading(s, format); err != nil {
+			return err
+		}
+	}
+	if len(s.why) > 0 && (format == "" || format == "text") {
+		out += "\n"
+	}
+	_, err = io.WriteString(d.out, out)
+	return ioFault(err)
+}
+
+// heading says why a row was chosen: where the letter is read, or beside it where nothing may stand but letters.
+func (d *desk) heading(s *sheet, format string) (err error) {
+	text := fmt.Sprintf("%s: %s", rowName(s.row.Number, s.row.Line), screen.Printable(strings.Join(s.why, "; ")))
+	switch format {
+	case "json":
+	case "eml":
+		fmt.Fprintln(d.err, text)
+	case "html":
+		_, err = fmt.Fprintf(d.out, "<!-- %s -->\n", strings.NewReplacer("--", "- -", ">", "&gt;").Replace(text))
+	default:
+		_, err = fmt.Fprintf(d.out, "══ %s\n\n", text)
+	}
+	return ioFault(err)
+}
+
+func (d *desk) showUnfit(s *sheet, u *delivery.Unfit, format string) error {
+	if err := d.heading(s, format); err != nil {
+		return err
+	}
+	if format == "json" {
+		return ioFault(json.NewEncoder(d.out).Encode(unfitJSON{1, "letter", s.row.Number, s.row.Line, s.why, u.Text}))
+	}
+	out := d.out
+	if format == "eml" || format == "html" {
+		out = d.err
+	}
+	_, err := fmt.Fprintf(out, "cannot be rendered: %s\n\n", screen.Printable(u.Text))
 	return ioFault(err)
 }
 
@@ -57,109 +144,4 @@ func rowName(number, line int) string {
 		return fmt.Sprintf("row %d (line %d)", number, line)
 	}
 	return fmt.Sprintf("row %d", number)
-}
-
-// view is a letter as a mail reader shows it.
-type view struct {
-	fields     []string
-	text, html string
-	hasText    bool
-	hasHTML    bool
-	attached   []string
-}
-
-// shown are the header fields that a person wants to see, in this order.
-var shown = []string{"From", "Reply-To", "To", "Cc", "Subject", "Date", "Message-Id", "List-Unsubscribe"}
-
-func parse(r io.Reader) (*view, error) {
-	m, err := mail.CreateReader(r)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = m.Close() }()
-	v := &view{}
-	for _, name := range shown {
-		text, err := m.Header.Text(name)
-		if err != nil {
-			return nil, err
-		}
-		if text != "" {
-			v.fields = append(v.fields, name+": "+screen.Printable(text))
-		}
-	}
-	for {
-		p, err := m.NextPart()
-		if errors.Is(err, io.EOF) {
-			return v, nil
-		}
-		if err == nil {
-			err = v.add(p)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-}
-
-func (v *view) add(p *mail.Part) error {
-	switch h := p.Header.(type) {
-	case *mail.AttachmentHeader:
-		name, err := h.Filename()
-		if err != nil {
-			return err
-		}
-		n, err := io.Copy(io.Discard, p.Body)
-		v.attached = append(v.attached, fmt.Sprintf("%s (%s)", screen.Printable(name), bytesText(n)))
-		return err
-	case *mail.InlineHeader:
-		kind, _, err := h.ContentType()
-		if err != nil {
-			return err
-		}
-		b, err := io.ReadAll(p.Body)
-		switch text := strings.ReplaceAll(string(b), "\r\n", "\n"); kind {
-		case "text/plain":
-			v.text, v.hasText = text, true
-		case "text/html":
-			v.html, v.hasHTML = text, true
-		}
-		return err
-	}
-	return nil
-}
-
-// String is the head, the text part, and what else there is.
-func (v *view) String() string {
-	var b strings.Builder
-	for _, f := range v.fields {
-		b.WriteString(f + "\n")
-	}
-	for _, a := range v.attached {
-		b.WriteString("Attached: " + a + "\n")
-	}
-	b.WriteString("\n")
-	switch {
-	case v.hasText:
-		for _, line := range strings.SplitAfter(v.text, "\n") {
-			text, end := strings.CutSuffix(line, "\n")
-			b.WriteString(screen.Printable(strings.ReplaceAll(text, "\t", "    ")))
-			if end {
-				b.WriteByte('\n')
-			}
-		}
-	case v.hasHTML:
-		b.WriteString("(no text part; see -o html)\n")
-	}
-	return b.String()
-}
-
-// bytesText writes a size as people do.
-func bytesText(n int64) string {
-	switch {
-	case n >= 10_000_000:
-		return fmt.Sprintf("%d MB", n/1_000_000)
-	case n >= 10_000:
-		return fmt.Sprintf("%d KB", n/1000)
-	}
-	return fmt.Sprintf("%d octets", n)
 }
