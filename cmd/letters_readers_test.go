@@ -139,7 +139,8 @@ func readByEnmime(file string) letterRead {
 	f, err := os.Open(file)
 	must(err)
 	defer func() { _ = f.Close() }()
-	env, err := enmime.ReadEnvelope(bufio.NewReader(f))
+	// what enmime guesses of short texts' charsets is no defect
+	env, err := enmime.NewParser(enmime.DisableCharacterDetection(true)).ReadEnvelope(bufio.NewReader(f))
 	if err != nil {
 		m.Defects = append(m.Defects, err.Error())
 		return m

@@ -113,6 +113,9 @@ func attach(f *files.File, name, shown string) (*mime.Attachment, error) {
 	if err := mime.CheckValue(shown); err != nil {
 		return nil, fmt.Errorf("its name: %w", err)
 	}
+	if strings.Contains(shown, "=?") { // which many programs decode there too, against RFC 2047 §5
+		return nil, errors.New("its name looks like an encoded word")
+	}
 	if len(shown) > maxName || strings.ContainsAny(shown, `/\`) {
 		return nil, fmt.Errorf("its name is longer than %d octets or holds a slash", maxName)
 	}

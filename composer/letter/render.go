@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"github.com/mailblast/mailblast/composer"
 	"github.com/mailblast/mailblast/composer/letter/markup"
@@ -288,11 +289,31 @@ func (l *Letter) unfit(err error) error {
 	case !errors.As(err, &held):
 		return err
 	case held.Null && held.Skip:
-		return &delivery.Unfit{Status: delivery.Skipped, Class: delivery.ClassNull, Text: held.Text}
+		return &delivery.Unfit{Status: delivery.Skipped, Class: delivery.ClassNull, Text: oneLine(held.Text)}
 	}
 	return content(held.Text)
 }
 
 func content(text string) error {
-	return &delivery.Unfit{Status: delivery.Failed, Class: delivery.ClassContent, Text: text}
+	return &delivery.Unfit{Status: delivery.Failed, Class: delivery.ClassContent, Text: oneLine(text)}
+}
+
+// maxReason is how much is said of why a row has no letter, in octets: a value that is quoted may be of any length.
+const maxReason = 280
+
+// oneLine makes a text fit a line of a list, whatever it quotes.
+func oneLine(s string) string {
+	var b strings.Builder
+	for _, r := range strings.ReplaceAll(s, "\nhint: ", "; ") {
+		switch {
+		case b.Len() > maxReason:
+			b.WriteString("…")
+			return b.String()
+		case unicode.IsPrint(r):
+			b.WriteRune(r)
+		default:
+			b.WriteByte(' ')
+		}
+	}
+	return b.String()
 }

@@ -6,6 +6,7 @@ import (
 	htmltemplate "html/template"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/mailblast/mailblast/composer/letter/vocabulary"
 )
@@ -54,6 +55,9 @@ func (r *Renderer) must(label string, v any) (any, error) {
 		return nil, &Held{Null: true, Skip: rule.Do == NullSkips, Text: label + " is NULL"}
 	}
 	s := vocabulary.Text(v)
+	if !utf8.ValidString(s) { // which a part that declares UTF-8 must be
+		return nil, &Held{Text: label + " is not valid UTF-8"}
+	}
 	if left := LeftOver([]byte(s)); left != "" {
 		return nil, &Held{Text: fmt.Sprintf("%s holds %q, which looks like a template that went wrong", label, left)}
 	}

@@ -175,4 +175,3 @@ func (a *Action) control() *Action {
 	}
 	return nil
 }
-
