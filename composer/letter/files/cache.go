@@ -17,8 +17,10 @@ type cache struct {
 	mu     sync.Mutex
 	files  map[string]*File
 	idle   *list.List // of files without uses, the last used in front
-	memory int64      // of idle files
-	disk   int64      // of idle files
+	memory int64      // octets of idle files
+	disk   int64      // octets of idle files
+
+	mostMemory, mostDisk int64
 }
 
 // use is what the cache knows of a file.
@@ -63,7 +65,7 @@ func (c *cache) give(f *File) {
 	}
 	f.idle = c.idle.PushFront(f)
 	c.count(f, f.size)
-	for c.memory > idleMemory || c.disk > idleDisk {
+	for c.memory > c.mostMemory || c.disk > c.mostDisk {
 		c.forget(c.oldest())
 	}
 }
@@ -71,7 +73,7 @@ func (c *cache) give(f *File) {
 // oldest is the idle file that was not used for longest, of the kind that there is too much of.
 func (c *cache) oldest() *File {
 	e := c.idle.Back()
-	for c.memory <= idleMemory && !e.Value.(*File).spilled() {
+	for c.memory <= c.mostMemory && !e.Value.(*File).spilled() {
 		e = e.Prev()
 	}
 	return e.Value.(*File)
