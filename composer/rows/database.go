@@ -69,7 +69,7 @@ func argument(v any) (any, error) {
 }
 
 // stream runs the statement and appends its rows. fail makes an *Error or a *broken of a driver's error.
-func (s *statement) stream(ctx context.Context, q sqlx.PreparerContext, w *writer, cell func(col int, v any) any) error {
+func (s *statement) stream(ctx context.Context, q sqlx.PreparerContext, w *writer, cell func(col int, v any) (any, error)) error {
 	stmt, err := q.PrepareContext(ctx, s.Text) // the extended protocol takes one statement only
 	if err != nil {
 		return err
@@ -84,7 +84,7 @@ func (s *statement) stream(ctx context.Context, q sqlx.PreparerContext, w *write
 	if err != nil {
 		return err
 	}
-	w.columns(cols)
+	w.Columns(cols)
 	values := make([]any, len(cols))
 	into := make([]any, len(values))
 	for i := range values {
@@ -94,10 +94,13 @@ func (s *statement) stream(ctx context.Context, q sqlx.PreparerContext, w *write
 		if err := rs.Scan(into...); err != nil {
 			return err
 		}
+		fault := ""
 		for i, v := range values {
-			values[i] = cell(i, v)
+			if values[i], err = cell(i, v); err != nil && fault == "" {
+				fault = fmt.Sprintf("column %s: %v", cols[i].Name, err)
+			}
 		}
-		if err := w.add(0, values, ""); err != nil {
+		if err := w.Add(0, values, fault); err != nil {
 			return err
 		}
 	}

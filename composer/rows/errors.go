@@ -1,7 +1,10 @@
 package rows
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 )
 
@@ -60,4 +63,28 @@ func (e Error) placed(query string, offset int) *Error {
 	e.Column = 1 + len([]rune(query[start:offset]))
 	e.Excerpt = strings.TrimRight(query[start:end], "\r")
 	return &e
+}
+
+// regular finds a file that can be read twice with the same result.
+func regular(name, path string) (fs.FileInfo, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, missing(name, err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &Error{Source: name, Text: "this is no regular file"}
+	}
+	return info, nil
+}
+
+func missing(name string, err error) *Error {
+	return &Error{Kind: Missing, Source: name, Text: cause(err), Err: err}
+}
+
+// cause gives what went wrong with a file, without its path: the error names that already.
+func cause(err error) string {
+	if p := (*fs.PathError)(nil); errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return err.Error()
 }

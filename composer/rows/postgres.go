@@ -1,12 +1,10 @@
 package rows
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"database/sql"
 	"database/sql/driver"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,9 +16,8 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
-	"github.com/mailblast/mailblast/composer"
+	"github.com/mailblast/mailblast/composer/rows/pgtext"
 	"github.com/mailblast/mailblast/composer/rows/sqltext"
-	"github.com/mailblast/mailblast/composer/rows/store"
 )
 
 // postgres is a query to a PostgreSQL server.
@@ -91,7 +88,7 @@ func (p *postgres) read(ctx context.Context, w *writer) error {
 		return p.judge(err)
 	}
 	begun := time.Now()
-	if err := p.stmt.stream(ctx, tx, w, func(i int, v any) any { return pgValue(w.cols[i], v) }); err != nil {
+	if err := p.stmt.stream(ctx, tx, w, func(i int, v any) (any, error) { return pgtext.Value(w.cols[i].Type, v) }); err != nil {
 		return p.judge(err)
 	}
 	p.o.Log.Info("recipients read", "source", p.name, "rows", w.Len(), "took", time.Since(begun))
@@ -238,62 +235,4 @@ func octets(s string, n int) int {
 		}
 	}
 	return len(s)
-}
-
-// pgValue makes the value the package documentation states of what the driver gives.
-func pgValue(col composer.Column, v any) any {
-	switch v := v.(type) {
-	case time.Time:
-		return pgMoment(col.Type, v)
-	case string:
-		if col.Type == "bpchar" {
-			return strings.TrimRight(v, " ")
-		}
-		return v
-	case []byte:
-		switch col.Type {
-		case "bytea":
-			return base64Of(v)
-		case "json", "jsonb":
-			return compactJSON(v)
-		case "oid":
-			if n, err := parseInt(v); err == nil {
-				return n
-			}
-		}
-		return string(v)
-	}
-	return v // nil, int64, float64, bool
-}
-
-func pgMoment(typ string, t time.Time) any {
-	m := store.Moment{Time: t, Form: store.Timestamp}
-	switch typ {
-	case "time", "timetz":
-		m.Form = store.Time
-		if typ == "timetz" {
-			m.Form = store.TimeTZ
-		}
-		if t.Day() == 2 { // the driver's way to say 24:00:00, which no time.Time can
-			return strings.Replace(m.String(), "00:00:00", "24:00:00", 1)
-		}
-		return m
-	case "date":
-		m.Form = store.Date
-	case "timestamptz":
-		m.Form = store.TimestampTZ
-	}
-	if year := t.Year(); year < 1 { // year 0 is 1 BC
-		m.Time = t.AddDate(1-2*year, 0, 0)
-		return m.String() + " BC"
-	}
-	return m
-}
-
-func compactJSON(v []byte) string {
-	var b bytes.Buffer
-	if json.Compact(&b, v) != nil {
-		return string(v)
-	}
-	return b.String()
 }

@@ -48,8 +48,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -57,9 +57,14 @@ import (
 	"github.com/mailblast/mailblast/composer/rows/store"
 )
 
-// Source is where recipients come from: Path, or DSN and Query.
+// Source is where recipients come from: Path or Stdin, or DSN and Query.
 type Source struct {
-	Path   string         // .csv or .tsv file, relative to Base
+	Path      string    // a file whose name says what it is (package file), relative to Base
+	Stdin     io.Reader // takes the place of Path; it is read once, up to its end
+	Charset   string    // of a text file, by a name package charset knows; empty: it is found out
+	Delimiter byte      // of a text file; 0: it is found out
+	Sheet     string    // of a workbook; empty: the only one that has cells
+
 	DSN    string         // postgres://…, postgresql://… or sqlite:file, the file relative to Base
 	Query  string         // one statement that reads
 	Params map[string]any // values for :name in Query: string, bool, integer, float, time or nil
@@ -154,14 +159,15 @@ type writer struct {
 	cols []composer.Column
 }
 
-func (w *writer) columns(cols []composer.Column) {
+// Columns names the columns, or adds some behind them.
+func (w *writer) Columns(cols []composer.Column) {
 	w.cols = cols
-	w.Columns(cols)
+	w.Writer.Columns(cols)
 }
 
-// add appends one row. Values are not kept.
-func (w *writer) add(line int, values []any, fault string) error {
-	return full(w.Add(line, values, fault))
+// Add appends one row. Values are not kept.
+func (w *writer) Add(line int, values []any, fault string) error {
+	return full(w.Writer.Add(line, values, fault))
 }
 
 // full makes an *Error of what the store says.
@@ -176,8 +182,8 @@ func full(err error) error {
 func open(src Source, o Options) (reader, error) {
 	scheme, rest, _ := strings.Cut(src.DSN, ":")
 	switch {
-	case src.Path != "":
-		return newFile(src)
+	case src.Path != "" || src.Stdin != nil:
+		return newList(src, o)
 	case src.Query == "" || strings.TrimSpace(src.Query) == "":
 		return nil, &Error{Source: "recipients", Text: "the query is empty"}
 	case scheme == "postgres" || scheme == "postgresql":
@@ -187,14 +193,6 @@ func open(src Source, o Options) (reader, error) {
 	}
 	return nil, &Error{Source: "recipients", Text: "the dsn names no database known here",
 		Hint: "postgres://user@host/database or sqlite:file"}
-}
-
-// within gives a path below base, unless it is absolute.
-func within(base, path string) string {
-	if filepath.IsAbs(path) {
-		return filepath.Clean(path)
-	}
-	return filepath.Join(base, path)
 }
 
 // checkColumns refuses columns that a template could not tell apart.
@@ -211,3 +209,6 @@ func checkColumns(cols []composer.Column) (text, hint string) {
 	}
 	return "", ""
 }
+
+// Text gives the text form of a value, as the table above has it.
+func Text(v any) string { return store.Text(v) }

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/mailblast/mailblast/composer"
+	"github.com/mailblast/mailblast/composer/rows/jsontext"
 	"github.com/mailblast/mailblast/composer/rows/sqltext"
 	"github.com/mailblast/mailblast/composer/rows/store"
 )
@@ -97,7 +97,7 @@ func (s *sqliteFile) query(ctx context.Context, w *writer, more string) error {
 		return err
 	}
 	defer tx.Rollback() // nothing was written
-	return s.stmt.stream(ctx, tx, w, func(i int, v any) any { return sqliteValue(w.cols[i], v) })
+	return s.stmt.stream(ctx, tx, w, func(i int, v any) (any, error) { return sqliteValue(w.cols[i], v) })
 }
 
 // primary gives the result code of SQLite without its extension.
@@ -156,23 +156,21 @@ func (s *sqliteFile) place(e Error) *Error {
 }
 
 // sqliteValue makes the value the package documentation states of what is stored.
-func sqliteValue(col composer.Column, v any) any {
+func sqliteValue(col composer.Column, v any) (any, error) {
 	switch v := v.(type) {
 	case []byte:
-		return base64Of(v)
+		return base64Of(v), nil
 	case int64:
 		if strings.HasPrefix(col.Type, "bool") && (v == 0 || v == 1) {
-			return v == 1
+			return v == 1, nil
 		}
 	case time.Time: // the driver has read it; a value it cannot read comes as text
-		return sqliteMoment(col, v)
+		return sqliteMoment(col, v), nil
 	case string:
 		return sqliteText(col.Type, v)
 	}
-	return v // nil, int64, float64
+	return v, nil // nil, int64, float64
 }
-
-func parseInt(b []byte) (int64, error) { return strconv.ParseInt(string(b), 10, 64) }
 
 // sqliteMoment gives the form of a time the driver has read in a column declared DATE, DATETIME or TIMESTAMP.
 func sqliteMoment(col composer.Column, t time.Time) store.Moment {
@@ -186,15 +184,15 @@ func sqliteMoment(col composer.Column, t time.Time) store.Moment {
 	return m
 }
 
-// sqliteText reads text by what its column is declared to hold. Text in another form stays as it is.
-func sqliteText(decl, s string) any {
+// sqliteText reads text by what its column is declared to hold. A text that is no time stays as it is.
+func sqliteText(decl, s string) (any, error) {
 	switch decl {
 	case "time":
 		if t, err := time.Parse("15:04:05", s); err == nil {
-			return store.Moment{Time: t, Form: store.Time}
+			return store.Moment{Time: t, Form: store.Time}, nil
 		}
-	case "json":
-		return compactJSON([]byte(s))
+	case "json", "jsonb":
+		return jsontext.Value([]byte(s))
 	}
-	return s
+	return s, nil
 }

@@ -60,8 +60,8 @@ func TestSQLiteTextForms(t *testing.T) {
 		{"TIMESTAMP", "1790000000", "int64 1790000000"},
 		{"TIME", "'08:30:00'", "moment 08:30:00"},
 		{"TIME", "'soon'", "soon"},
-		{"JSON", `'{"a": [1, 2]}'`, `{"a":[1,2]}`},
-		{"JSON", `'{"a": '`, `{"a": `},
+		{"JSON", `'{"a": [1, 2]}'`, `json {"a":[1,2]}`},
+		{"JSON", `'{"a": '`, "\x00column v: it ends too early|NULL"},
 		{"BLOB", "x'00ff'", "AP8="},
 		{"", "'x'", "x"},
 	} {

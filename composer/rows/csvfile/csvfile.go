@@ -22,6 +22,8 @@ const (
 
 // Reader reads records. It is not safe for concurrent use.
 type Reader struct {
+	Charset string // what the text was decoded from, for faults; empty: it is UTF-8 itself
+
 	in    io.Reader
 	comma byte
 	loose bool // a quote inside an unquoted field is a character like any other
@@ -90,7 +92,7 @@ func (r *Reader) plain(end, next int) Record {
 	line := r.buf[r.at:end]
 	r.advance(next, 1)
 	if !utf8.Valid(line) {
-		return notUTF8(rec, line)
+		return r.notUTF8(rec, line)
 	}
 	whole := string(line)
 	r.fields = r.fields[:0]
@@ -124,7 +126,7 @@ func (r *Reader) quoted(end, next int) (Record, error) {
 	}
 	r.advance(stop, lines)
 	if !utf8.Valid(r.cell) {
-		return notUTF8(rec, r.cell), nil
+		return r.notUTF8(rec, r.cell), nil
 	}
 	whole, start := string(r.cell), 0
 	r.fields = r.fields[:0]
@@ -232,8 +234,12 @@ func (r *Reader) atCRLF(i int) bool {
 	return r.buf[i] == '\r' && (!r.has(i+1) || r.buf[i+1] == '\n')
 }
 
-func notUTF8(rec Record, b []byte) Record {
+func (r *Reader) notUTF8(rec Record, b []byte) Record {
 	rec.Fields = nil
+	if r.Charset != "" {
+		rec.Fault = "it has an octet that " + r.Charset + " does not define"
+		return rec
+	}
 	for i := 0; i < len(b); {
 		c, n := utf8.DecodeRune(b[i:])
 		if c == utf8.RuneError && n == 1 {

@@ -1,7 +1,8 @@
 // Package store keeps the rows of a list in a file that nobody else can read:
 //
 //  1. New makes the file, and takes its name away at once where the system allows it;
-//  2. Columns are named, and Add appends rows; one that cannot be used is kept with its fault;
+//  2. Columns are named, and Add appends rows; one that cannot be used is kept with its fault; columns may be added
+//     while rows are, and the rows before have NULL there;
 //  3. Finish hands over the Store, which nothing changes any more;
 //  4. Each and At read rows back, in order or by reference, from any number of goroutines.
 //
@@ -67,7 +68,7 @@ func (s *Store) Each(ctx context.Context, f func(*composer.Row) error) error {
 		if _, err := io.ReadFull(in, body[:n]); err != nil {
 			return damaged(err)
 		}
-		if err := decodeRow(string(body[:n]), &r); err != nil {
+		if err := decodeRow(string(body[:n]), &r, len(s.cols)); err != nil {
 			return err
 		}
 		r.Ref = at
@@ -106,7 +107,7 @@ func (s *Store) At(ref int64) (*composer.Row, error) {
 		}
 	}
 	r := &composer.Row{Ref: ref}
-	return r, decodeRow(string(body[:n]), r)
+	return r, decodeRow(string(body[:n]), r, len(s.cols))
 }
 
 func damaged(err error) error {

@@ -100,21 +100,39 @@ func (w *Writer) Add(line int, values []any, fault string) error {
 func (w *Writer) unfit(values []any) string {
 	total := 0
 	for i, v := range values {
-		s, ok := v.(string)
-		if !ok {
-			continue
-		}
-		if total += len(s); total > maxRecord {
+		size, ok := measure(v)
+		if total += size; total > maxRecord {
 			return fmt.Sprintf("the row is larger than %d MiB", maxRecord>>20)
 		}
-		if !utf8.ValidString(s) {
+		if !ok {
 			return fmt.Sprintf("column %s is not valid UTF-8", w.s.cols[i].Name)
 		}
 	}
 	return ""
 }
 
-// Columns names the columns, once and before the first row.
+// measure gives how many octets the texts of a value take, and whether all of them are UTF-8.
+func measure(v any) (size int, ok bool) {
+	ok = true
+	add := func(n int, fine bool) { size, ok = size+n, ok && fine }
+	switch v := v.(type) {
+	case string:
+		return len(v), utf8.ValidString(v)
+	case []any:
+		for _, item := range v {
+			add(measure(item))
+			size += 2
+		}
+	case map[string]any:
+		for key, item := range v {
+			add(measure(key))
+			add(measure(item))
+		}
+	}
+	return size, ok
+}
+
+// Columns names the columns, before the first row; again to add some behind them.
 func (w *Writer) Columns(cols []composer.Column) { w.s.cols = cols }
 
 // Len gives the count of rows so far.
