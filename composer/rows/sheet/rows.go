@@ -64,6 +64,7 @@ type walk struct {
 	links map[string]link
 	rest  Rest
 	row   Row
+	last  int // column of the cell before
 	data  bool
 }
 
@@ -98,6 +99,7 @@ func (w *walk) readRow(p *reader, e xml.StartElement) error {
 	}
 	w.row = Row{Number: number, Hidden: truth(attr(e, "hidden")), Cells: w.row.Cells[:0]}
 	top, filled := p.depth, false
+	w.last = 0
 	for {
 		t, err := p.next()
 		switch {
@@ -128,7 +130,7 @@ func (w *walk) readRow(p *reader, e xml.StartElement) error {
 
 // cell reads one cell, and tells whether it has a value or a fault.
 func (w *walk) cell(p *reader, e xml.StartElement) (bool, error) {
-	column := len(w.row.Cells) + 1
+	column := w.last + 1
 	if ref := attr(e, "r"); ref != "" {
 		row, at, ok := parseCell(ref)
 		if !ok || row != w.row.Number || at < column {
@@ -139,11 +141,15 @@ func (w *walk) cell(p *reader, e xml.StartElement) (bool, error) {
 	if column > maxColumns {
 		return false, damaged(fmt.Errorf("%s has more than %d columns", p.name, maxColumns))
 	}
-	text, formula, err := content(p)
+	w.last = column
+	text, uncalculated, err := content(p)
 	if err != nil {
 		return false, err
 	}
-	c, err := w.value(attr(e, "t"), attr(e, "s"), text, formula)
+	c := Cell{Fault: "a formula that was never calculated"}
+	if !uncalculated {
+		c, err = w.value(attr(e, "t"), attr(e, "s"), text)
+	}
 	if err != nil || c == (Cell{}) {
 		return false, err
 	}
@@ -154,9 +160,10 @@ func (w *walk) cell(p *reader, e xml.StartElement) (bool, error) {
 	return true, nil
 }
 
-// content reads a cell up to its end: its text, and whether it is calculated.
-func content(p *reader) (text string, formula bool, err error) {
-	top := p.depth
+// content reads a cell up to its end: its text, and whether it is a formula without a value. One that gives an empty text
+// has an empty value.
+func content(p *reader) (text string, uncalculated bool, err error) {
+	top, formula, value := p.depth, false, false
 	for {
 		t, err := p.next()
 		if err != nil {
@@ -169,6 +176,7 @@ func content(p *reader) (text string, formula bool, err error) {
 		case xml.StartElement:
 			switch t.Name.Local {
 			case "v", "is":
+				value = true
 				if text, err = p.text(); err != nil {
 					return "", false, err
 				}
@@ -177,13 +185,13 @@ func content(p *reader) (text string, formula bool, err error) {
 			}
 		case xml.EndElement:
 			if p.depth < top {
-				return text, formula, nil
+				return text, formula && !value, nil
 			}
 		}
 	}
 }
 
-func (w *walk) value(typ, style, text string, formula bool) (c Cell, err error) {
+func (w *walk) value(typ, style, text string) (c Cell, err error) {
 	switch typ {
 	case "s":
 		n, err := strconv.Atoi(text)
@@ -201,7 +209,7 @@ func (w *walk) value(typ, style, text string, formula bool) (c Cell, err error) 
 	case "d":
 		return Cell{Value: iso(text)}, nil
 	default:
-		return w.number(style, text, formula), nil
+		return w.number(style, text), nil
 	}
 	if text == "" {
 		return c, nil
@@ -209,11 +217,8 @@ func (w *walk) value(typ, style, text string, formula bool) (c Cell, err error) 
 	return Cell{Value: text}, nil
 }
 
-func (w *walk) number(style, text string, formula bool) Cell {
-	switch {
-	case text == "" && formula:
-		return Cell{Fault: "a formula that was never calculated"}
-	case text == "":
+func (w *walk) number(style, text string) Cell {
+	if text == "" {
 		return Cell{}
 	}
 	x, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
