@@ -93,7 +93,7 @@ func (e *env) loadLetter(c *campaign.Campaign, root *os.Root, cols []composer.Co
 	}
 	for _, col := range cols {
 		o.Columns = append(o.Columns, col.Name)
-		o.Nested[col.Name] = nested(col.Type)
+		o.Nested[col.Name] = mayNest(col.Type)
 	}
 	for name, rule := range c.OnNull.Columns {
 		o.OnNulls[name] = letter.Null(rule)
@@ -112,8 +112,8 @@ func (e *env) loadLetter(c *campaign.Campaign, root *os.Root, cols []composer.Co
 	return l, err
 }
 
-// nested tells whether values of a type may be lists and mappings: JSON, and PostgreSQL's arrays.
-func nested(typ string) bool {
+// mayNest tells whether values of a type may be lists and mappings: JSON, and PostgreSQL's arrays.
+func mayNest(typ string) bool {
 	return strings.HasPrefix(typ, "json") || strings.HasPrefix(typ, "_") || strings.HasSuffix(typ, "[]")
 }
 
