@@ -15,7 +15,7 @@ import (
 // Column is one column of a recipient list.
 type Column struct {
 	Name string // as the source spells it, trimmed
-	Type string // as the source names its type, such as "text" or "int8"; empty in files
+	Type string // as the source names its type, such as "text" or "int8"; in files empty, or "json" where lists and mappings are
 }
 
 // Row is one row of a recipient list.

@@ -66,7 +66,7 @@ type objectRows struct {
 
 // take puts an object's values in their columns, and says what is wrong with its keys.
 func (o *objectRows) take(rec *jsonfile.Record, w Sink) (fault string) {
-	known := len(o.cols)
+	known, nested := len(o.cols), false
 	clear(o.values)
 	set := make(map[int]struct{}, len(rec.Keys))
 	for i, key := range rec.Keys {
@@ -90,8 +90,13 @@ func (o *objectRows) take(rec *jsonfile.Record, w Sink) (fault string) {
 		}
 		set[at] = struct{}{}
 		o.values[at] = rec.Values[i]
+		switch rec.Values[i].(type) {
+		case []any, map[string]any:
+			nested = nested || o.cols[at].Type == ""
+			o.cols[at].Type = "json"
+		}
 	}
-	if len(o.cols) > known {
+	if nested || len(o.cols) > known {
 		w.Columns(o.cols)
 	}
 	return fault
