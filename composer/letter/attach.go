@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -22,7 +23,7 @@ type attachment struct {
 	field    string
 	path     value
 	name     value  // fixed and empty: that of the path
-	below    string // the folder that a path of single rows stays in
+	below    string // what a path of single rows begins with: the folder that they stay in
 	optional bool
 
 	file  *files.File      // of a fixed path
@@ -87,23 +88,14 @@ func (l *loader) attach(at *attachment, a Attachment) (n int64, err error) {
 	return at.fixed.Size(), nil
 }
 
-// below finds the folder that a path of single rows stays in, whatever the rows hold.
+// below gives what a path of single rows begins with, whatever the rows hold: the folder that they stay in.
 func (l *loader) below(field, text string) string {
 	static, _, _ := strings.Cut(text, "{{")
-	folder := path.Clean(static[:strings.LastIndexByte(static, '/')+1])
-	if folder == "." || path.IsAbs(folder) || hasDots(static) {
+	static = static[:strings.LastIndexByte(static, '/')+1]
+	if folder := path.Clean(static); folder == "." || !filepath.IsLocal(folder) {
 		l.inField(field, 0, "a path of single rows must begin with the folder that they stay in", "such as invoices/{{ .number }}.pdf")
 	}
-	return folder
-}
-
-func hasDots(name string) bool {
-	for e := range strings.SplitSeq(name, "/") {
-		if e == ".." {
-			return true
-		}
-	}
-	return false
+	return static
 }
 
 // attach makes an attachment of the file that a path names. Its type is what its name or else its path stands for.
@@ -213,17 +205,29 @@ func (a *attachments) attach(ctx context.Context, folder *files.Folder, at *atta
 
 // get gives the file that a row's path names, which must not leave the folder that the campaign names.
 func (at *attachment) get(ctx context.Context, folder *files.Folder, name string) (f *files.File, err error) {
-	if hasDots(name) || !strings.HasPrefix(path.Clean(name), at.below+"/") {
-		return nil, content(fmt.Sprintf("attachment %s: it leads out of %s/", shownPath(name), at.below))
-	}
-	if strings.HasSuffix(name, "/") {
+	rest, ok := strings.CutPrefix(name, at.below)
+	if rest == "" || strings.HasSuffix(rest, "/") {
 		return nil, content(fmt.Sprintf("attachment %s: it names no file", shownPath(name)))
+	}
+	if !ok || strays(rest) {
+		return nil, content(fmt.Sprintf("attachment %s: it does not stay in %s", shownPath(name), at.below))
 	}
 	f, err = at.find(ctx, folder, name)
 	if fault := (*files.Fault)(nil); errors.As(err, &fault) {
 		err = content("attachment " + shownPath(name) + ": " + reason(fault.Err))
 	}
 	return f, err
+}
+
+// strays tells that a row's part of a path is not plainly one: /etc/passwd leads nowhere else than etc/passwd below a folder,
+// and yet is not what its author meant.
+func strays(rest string) bool {
+	for e := range strings.SplitSeq(rest, "/") {
+		if e == "" || e == "." || e == ".." {
+			return true
+		}
+	}
+	return false
 }
 
 func (at *attachment) find(ctx context.Context, folder *files.Folder, name string) (*files.File, error) {

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// The most that is kept for files which no letter uses at the moment, in octets.
+// The most that is kept of files which no letter uses at the moment, in octets.
 const (
 	idleMemory = 8 << 20
 	idleDisk   = 256 << 20
@@ -16,12 +16,19 @@ const (
 type cache struct {
 	mu     sync.Mutex
 	files  map[string]*File
-	idle   *list.List // of files without uses, the last used in front
-	memory int64      // octets of idle files
-	disk   int64      // octets of idle files
-
-	mostMemory, mostDisk int64
+	memory shelf
+	disk   shelf
 }
+
+// shelf holds files without uses, the last used in front.
+type shelf struct {
+	files *list.List
+	size  int64 // of all of them, in octets
+	most  int64
+}
+
+// overhead is what a file takes beside its content, so that many small ones are not kept for nothing.
+const overhead = 1 << 10
 
 // use is what the cache knows of a file.
 type use struct {
@@ -30,7 +37,9 @@ type use struct {
 	idle    *list.Element // nil while in use
 }
 
-func newCache() cache { return cache{files: map[string]*File{}, idle: list.New()} }
+func newCache() cache {
+	return cache{files: map[string]*File{}, memory: shelf{list.New(), 0, idleMemory}, disk: shelf{list.New(), 0, idleDisk}}
+}
 
 // take counts a use of the file that is known by that name, if it is the one that info shows, else of a new one.
 func (c *cache) take(name string, info fs.FileInfo, create func() *File) (f *File, created bool) {
@@ -46,9 +55,7 @@ func (c *cache) take(name string, info fs.FileInfo, create func() *File) (f *Fil
 		c.files[name] = f
 	}
 	f.letters++
-	if f.idle != nil {
-		c.wake(f)
-	}
+	c.unshelve(f)
 	return f, created
 }
 
@@ -63,20 +70,11 @@ func (c *cache) give(f *File) {
 		f.free()
 		return
 	}
-	f.idle = c.idle.PushFront(f)
-	c.count(f, f.size)
-	for c.memory > c.mostMemory || c.disk > c.mostDisk {
-		c.forget(c.oldest())
+	s := c.shelf(f)
+	f.idle = s.files.PushFront(f)
+	for s.size += f.size + overhead; s.size > s.most; {
+		c.forget(s.files.Back().Value.(*File))
 	}
-}
-
-// oldest is the idle file that was not used for longest, of the kind that there is too much of.
-func (c *cache) oldest() *File {
-	e := c.idle.Back()
-	for c.memory <= c.mostMemory && !e.Value.(*File).spilled() {
-		e = e.Prev()
-	}
-	return e.Value.(*File)
 }
 
 // drop keeps a file that could not be read from others.
@@ -92,21 +90,23 @@ func (c *cache) forget(f *File) {
 	delete(c.files, f.name)
 	f.stale = true
 	if f.idle != nil {
-		c.wake(f)
+		c.unshelve(f)
 		f.free()
 	}
 }
 
-func (c *cache) wake(f *File) {
-	c.idle.Remove(f.idle)
-	f.idle = nil
-	c.count(f, -f.size)
+func (c *cache) unshelve(f *File) {
+	if f.idle != nil {
+		s := c.shelf(f)
+		s.files.Remove(f.idle)
+		s.size -= f.size + overhead
+		f.idle = nil
+	}
 }
 
-func (c *cache) count(f *File, n int64) {
+func (c *cache) shelf(f *File) *shelf {
 	if f.spilled() {
-		c.disk += n
-	} else {
-		c.memory += n
+		return &c.disk
 	}
+	return &c.memory
 }

@@ -18,7 +18,7 @@ import (
 // A file that is used again is read once, unless it was not used for long.
 func TestCache(t *testing.T) {
 	c := newCampaign(t)
-	c.cache.mostMemory = 10 * inMemory
+	c.cache.memory.most = 10 * inMemory
 	c.write("a", "A")
 	get := func(name string) *File {
 		t.Helper()
@@ -43,8 +43,8 @@ func TestCache(t *testing.T) {
 		c.write(name, strings.Repeat("x", inMemory*3/4-5000))
 		get(name).Close()
 	}
-	if c.cache.memory > 10*inMemory || c.cache.memory < 5*inMemory {
-		t.Errorf("%d octets are kept", c.cache.memory)
+	if c.cache.memory.size > 10*inMemory || c.cache.memory.size < 5*inMemory {
+		t.Errorf("%d octets are kept", c.cache.memory.size)
 	}
 	if decoded(t, a) != "A" || get("a") != a {
 		t.Error("a file in use was lost")
@@ -262,7 +262,7 @@ func inUse() int64 {
 // Thousands of paths with as many files: what is kept in memory and on disk is bounded.
 func TestManyPaths(t *testing.T) {
 	c := newCampaign(t)
-	c.cache.mostMemory, c.cache.mostDisk = 1<<20, 8<<20
+	c.cache.memory.most, c.cache.disk.most = 1<<20, 8<<20
 	c.write("small", strings.Repeat("s", 20<<10))
 	c.write("large", strings.Repeat("l", 200<<10))
 	const n = 3000
@@ -289,8 +289,8 @@ func TestManyPaths(t *testing.T) {
 	if info, err := c.spill.file.Stat(); err != nil || info.Size() > 9<<20 {
 		t.Errorf("the temporary file has %d octets, %v", info.Size(), err)
 	}
-	if c.cache.memory > 1<<20 || c.cache.disk > 8<<20 || c.cache.memory < 1<<19 || c.cache.disk < 4<<20 {
-		t.Errorf("kept %d octets in memory and %d on disk", c.cache.memory, c.cache.disk)
+	if c.cache.memory.size > 1<<20 || c.cache.disk.size > 8<<20 || c.cache.memory.size < 1<<19 || c.cache.disk.size < 4<<20 {
+		t.Errorf("kept %d octets in memory and %d on disk", c.cache.memory.size, c.cache.disk.size)
 	}
 }
 

@@ -29,9 +29,9 @@ func Attach(f File) (*Attachment, error) {
 		return nil, err
 	}
 	var h Header
-	name, extended := filename(f.Name)
+	name, whole := filename(f.Name)
 	kind := []string{f.Type}
-	if extended { // for programs that do not know RFC 2231
+	if !whole { // for programs that do not know RFC 2231
 		kind = []string{f.Type + ";", fallback(f.Name)}
 	}
 	h.Structured("Content-Type", kind...)

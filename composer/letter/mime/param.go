@@ -12,17 +12,17 @@ const maxToken = foldAt - 1
 
 const inUTF8 = "utf-8''"
 
-// filename gives the tokens of the parameter filename: quoted when it is plain ASCII, extended when not (RFC 2231 §4), and
-// in sections when one line cannot hold it (§3). There is never a second form of it in the field, as RFC 6266 has it for
-// the web: that is a defect to some parsers.
-func filename(name string) (tokens []string, extended bool) {
-	extended = printable(name) != name
+// filename gives the tokens of the parameter filename, which is plain when it is one quoted string of ASCII. Else it is
+// extended (RFC 2231 §4), or in sections, when one line cannot hold it (§3). There is never a second form of it in the
+// field, as RFC 6266 has it for the web: that is a defect to some parsers.
+func filename(name string) (tokens []string, plain bool) {
+	extended := printable(name) != name
 	whole := `filename="` + name + `"`
 	if extended {
 		whole = "filename*=" + inUTF8 + escaped(name)
 	}
 	if len(whole) <= maxToken {
-		return []string{whole}, extended
+		return []string{whole}, !extended
 	}
 	for i := 0; name != ""; i++ {
 		head, tail := "filename*"+strconv.Itoa(i)+`="`, `";`
@@ -38,7 +38,7 @@ func filename(name string) (tokens []string, extended bool) {
 	}
 	last := &tokens[len(tokens)-1]
 	*last = strings.TrimSuffix(*last, ";")
-	return tokens, extended
+	return tokens, false
 }
 
 // section takes as much of a name as fits room octets. Characters stay whole, for readers that decode section by section.
