@@ -3,6 +3,7 @@ package files
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"io"
 	"io/fs"
 
@@ -34,6 +35,9 @@ func (f *File) Size() int64 { return f.size }
 // WriteTo writes the content.
 func (f *File) WriteTo(w io.Writer) (int64, error) {
 	if f.at < 0 {
+		if int64(len(f.data)) != f.size {
+			return 0, errors.New("it is not in use any more")
+		}
 		n, err := w.Write(f.data)
 		return int64(n), err
 	}

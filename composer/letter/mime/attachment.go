@@ -58,7 +58,7 @@ func EncodedLen(n int64) int64 {
 
 // chunk is what is encoded at once: whole lines.
 type chunk struct {
-	raw  [base64Line * 256]byte
+	raw  [base64Line * 1024]byte
 	line []byte
 }
 
