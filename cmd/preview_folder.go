@@ -48,12 +48,7 @@ func openOut(dir string) (root *os.Root, err error) {
 		return failf(exitIO, "--out %s: it holds %s, which preview did not write", dir, screen.Printable(name)).hinted("choose a new or empty folder")
 	})
 	if err == nil && ours {
-		err = entries(root, func(name string) error {
-			if !ownName.MatchString(name) {
-				return nil
-			}
-			return root.Remove(name)
-		})
+		err = removeLetters(root)
 	} else if err == nil {
 		err = root.WriteFile(outMark, []byte("The letters in this folder are replaced by the next: mailblast preview --out\n"), 0o600)
 	}
@@ -61,6 +56,25 @@ func openOut(dir string) (root *os.Root, err error) {
 		return nil, errors.Join(outFault(dir, err), root.Close())
 	}
 	return root, nil
+}
+
+// removeLetters removes what an earlier run wrote. It looks again until there is nothing left: some file systems leave out
+// entries of a folder that is being emptied.
+func removeLetters(root *os.Root) error {
+	for removed := true; removed; {
+		removed = false
+		err := entries(root, func(name string) error {
+			if !ownName.MatchString(name) {
+				return nil
+			}
+			removed = true
+			return root.Remove(name)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // outFault gives trouble with the folder its exit code.
