@@ -28,8 +28,8 @@ type spamRule struct {
 var structure = regexp.MustCompile(`^(MIME|MISSING|HEADER|HEADERS|HTML|SUBJ|SUBJECT|FROM|MSGID|MSG|DATE|INVALID|MALFORMED|BASE64|QP|BAD|` +
 	`BROKEN|CTYPE|CTE|CHARSET|TO|TVD_SUBJ|UNPARSEABLE|WEIRD|MULTIPART|DUP|MULTI|NO_HEADERS|NO_SUBJECT|BLANK|EMPTY|PART|X_MESSAGE|MIMEOLE|T_.*MIME|T_HTML)_`)
 
-// quiet are rules of that form that say nothing against a letter.
-var quiet = map[string]bool{
+// innocent are rules of that form that say nothing against a letter.
+var innocent = map[string]bool{
 	"HTML_MESSAGE": true, // it has HTML
 }
 
@@ -38,7 +38,7 @@ const imageOnly = "HTML_IMAGE_ONLY_"
 
 func (v judgement) structural() (rules []spamRule) {
 	for _, r := range v.Rules {
-		if structure.MatchString(r.Name) && !quiet[r.Name] && !strings.HasPrefix(r.Name, imageOnly) {
+		if structure.MatchString(r.Name) && !innocent[r.Name] && !strings.HasPrefix(r.Name, imageOnly) {
 			rules = append(rules, r)
 		}
 	}
