@@ -3,9 +3,6 @@ package cmd
 import (
 	"bytes"
 	"fmt"
-	"image"
-	"image/color"
-	"image/png"
 	"maps"
 	"math/rand/v2"
 	"net/mail"
@@ -116,11 +113,9 @@ func makeLetterFiles(s *sending) {
 	s.write("invoice/invoices/2026-0001.pdf", octets(3000))
 	s.write("invoice/invoices/2026-0002.pdf", octets(4000))
 	s.write("words/list.csv", "email,name,word,umlauts\nwords@letters.test,Jo,"+strings.Repeat("word", 1250)+","+strings.Repeat("Grüße", 1000)+"\n")
-	logo := image.NewRGBA(image.Rect(0, 0, 64, 32))
-	for i := range 64 * 32 {
-		logo.Set(i%64, i/64, color.RGBA{uint8(4 * (i % 64)), 84, 28, 255})
-	}
-	var b bytes.Buffer
-	must(png.Encode(&b, logo))
-	s.write("inline/logo.png", b.String())
+	s.write("inline/logo.png", onePixel)
 }
+
+// onePixel is a PNG of one pixel.
+const onePixel = "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\b\x06\x00\x00\x00\x1f\x15\xc4\x89\x00\x00\x00\rIDATx\xdacd\xf8\xcfP\x0f\x00\x03\x86\x01\x80" +
+	"Z4}k\x00\x00\x00\x00IEND\xaeB`\x82"
