@@ -70,8 +70,8 @@ func (d *desk) open(ctx context.Context, patience time.Duration) error {
 
 // read reads the list, trying for so long to reach its database.
 func (d *desk) read(ctx context.Context, patience time.Duration) (err error) {
-	if d.rows, err = rows.Read(ctx, source(d.c), rows.Options{Dir: d.temp, Wait: patience}); err != nil {
-		return rowsFault(err)
+	if d.rows, err = d.readRows(ctx, d.c, rows.Options{Dir: d.temp, Wait: patience}); err != nil {
+		return err
 	}
 	d.undo = append(d.undo, d.rows.Close)
 	return nil

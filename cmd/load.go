@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -136,9 +137,31 @@ func frontMatter(file, yaml string) (letter.Front, letter.Faults) {
 }
 
 // source says where a campaign's rows come from.
-func source(c *campaign.Campaign) rows.Source {
+func (e *env) source(c *campaign.Campaign) (rows.Source, error) {
 	r := c.Recipients
-	return rows.Source{Path: r.File, DSN: r.DSN.Reveal(), Query: r.Query, Params: r.Params, Base: c.Dir}
+	src := rows.Source{Path: r.File, Charset: r.Charset, Delimiter: r.Delimiter, Sheet: r.Sheet,
+		DSN: r.DSN.Reveal(), Query: r.Query, Params: r.Params, Base: c.Dir}
+	if r.File != campaign.Stdin {
+		return src, nil
+	}
+	if e.inTTY {
+		return src, failf(exitUsage, "recipients are read from standard input, which is a terminal here").hinted("mailblast send < customers.csv")
+	}
+	src.Path, src.Stdin = "", e.in
+	return src, nil
+}
+
+// readRows reads a campaign's rows.
+func (e *env) readRows(ctx context.Context, c *campaign.Campaign, o rows.Options) (*rows.Store, error) {
+	src, err := e.source(c)
+	if err != nil {
+		return nil, err
+	}
+	s, err := rows.Read(ctx, src, o)
+	if err != nil {
+		return nil, rowsFault(err)
+	}
+	return s, nil
 }
 
 // rowsFault gives trouble with a list its exit code.

@@ -112,9 +112,9 @@ func (p *pipeline) openStore(ctx context.Context) (err error) {
 
 // readList reads the recipients, and compiles the letter for their columns.
 func (p *pipeline) readList(ctx context.Context) (err error) {
-	p.rows, err = rows.Read(ctx, source(p.c), rows.Options{Dir: p.store.temp, Wait: p.o.patience, Log: p.log})
+	p.rows, err = p.readRows(ctx, p.c, rows.Options{Dir: p.store.temp, Wait: p.o.patience, Log: p.log})
 	if err != nil {
-		return rowsFault(err)
+		return err
 	}
 	p.later(p.rows.Close)
 	root, err := os.OpenRoot(p.c.Dir)

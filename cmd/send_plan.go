@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mailblast/mailblast/cmd/campaign"
 	"github.com/mailblast/mailblast/cmd/screen"
 	"github.com/mailblast/mailblast/composer"
 	"github.com/mailblast/mailblast/delivery"
@@ -110,7 +111,11 @@ func (h *head) Write(b []byte) (int, error) {
 // listName names where the recipients come from; of a database only what is no secret.
 func (p *pipeline) listName() string {
 	r := p.c.Recipients
-	if r.File != "" {
+	switch r.File {
+	case "":
+	case campaign.Stdin:
+		return "standard input"
+	default:
 		return below(p.c.Dir, r.File)
 	}
 	if file, ok := strings.CutPrefix(r.DSN.Reveal(), "sqlite:"); ok {

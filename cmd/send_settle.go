@@ -3,9 +3,9 @@ package cmd
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/mailblast/mailblast/composer"
+	"github.com/mailblast/mailblast/composer/rows"
 	"github.com/mailblast/mailblast/delivery"
 	"github.com/mailblast/mailblast/delivery/journal"
 )
@@ -78,9 +78,7 @@ func (p *pipeline) keepUnsent(ctx context.Context) error {
 func fields(r *composer.Row) []string {
 	out := make([]string, len(r.Values))
 	for i, v := range r.Values {
-		if v != nil {
-			out[i] = fmt.Sprint(v)
-		}
+		out[i] = rows.Text(v)
 	}
 	return out
 }

@@ -81,10 +81,13 @@ const DefaultKey = "email"
 
 // Recipients says where rows come from: File, or DSN with Query.
 type Recipients struct {
-	File   string // absolute
-	DSN    Secret // postgres://… or sqlite:FILE; the path of a SQLite file is made absolute
-	Query  string
-	Params map[string]any
+	File      string // absolute, or Stdin
+	Charset   string // of a text file, as package charset names it; empty: to be found out
+	Delimiter byte   // 0: to be found out
+	Sheet     string // of a workbook; empty: the only one that has cells
+	DSN       Secret // postgres://… or sqlite:FILE; the path of a SQLite file is made absolute
+	Query     string
+	Params    map[string]any
 }
 
 // Expect is how many rows there should be; anything else sends nothing. A Max of 0 is no maximum.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -305,5 +306,30 @@ func TestUnreadable(t *testing.T) {
 	}
 	if _, err := Load(t.TempDir(), Options{}); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("folder: %v", err)
+	}
+}
+
+// Every kind of list is taken, in the short form and the long one, and what is said about it.
+func TestRecipients(t *testing.T) {
+	head := "name: x\nfrom: a@b.example\nsubject: s\ntemplate: a.md\nsmtp: capture\nrecipients: "
+	for _, c := range []struct {
+		text, file, charset, sheet string
+		delimiter                  byte
+	}{
+		{text: "a.csv", file: "a.csv"}, {text: "a.TSV", file: "a.TSV"}, {text: "a.txt", file: "a.txt"}, {text: "a.jsonl", file: "a.jsonl"}, {text: "a.ndjson.gz", file: "a.ndjson.gz"},
+		{text: "a.json", file: "a.json"}, {text: "a.csv.zst", file: "a.csv.zst"}, {text: "a.xlsx", file: "a.xlsx"},
+		{text: "-", file: Stdin}, {text: "-  # from a pipe", file: Stdin}, {text: `"-"`, file: Stdin}, {text: "{file: -}", file: Stdin}, {text: "\n  file: \"-\"\n  sheet: One\n", file: Stdin, sheet: "One"},
+		{text: "{file: a.csv, charset: CP1252, delimiter: tab}", file: "a.csv", charset: "windows-1252", delimiter: '\t'},
+		{text: `{file: a.txt, charset: utf-8, delimiter: ";"}`, file: "a.txt", charset: "utf-8", delimiter: ';'},
+		{text: "{file: a.xlsx, sheet: Old & new}", file: "a.xlsx", sheet: "Old & new"},
+	} {
+		got := load(t, Options{}, "campaign.yaml", head+c.text+"\n")
+		want := Recipients{File: c.file, Charset: c.charset, Delimiter: c.delimiter, Sheet: c.sheet}
+		if c.file != Stdin {
+			want.File = filepath.Join(got.Dir, c.file)
+		}
+		if !reflect.DeepEqual(got.Recipients, want) {
+			t.Errorf("%s: %+v, want %+v", c.text, got.Recipients, want)
+		}
 	}
 }

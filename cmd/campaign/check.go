@@ -140,27 +140,6 @@ func (l *loader) readable() bool {
 	return len(f.Root.Entries) > 0 || len(f.Faults) == 0
 }
 
-func (l *loader) checkRecipients(root *source.Node) {
-	n := root.Get("recipients")
-	if n == nil || n.Kind != source.Map {
-		return
-	}
-	file, dsn, query := present(n, "file"), present(n, "dsn"), present(n, "query")
-	fault := func(text, hint string) { l.fault(n.Pos, n.Width, "recipients: "+text, hint) }
-	switch {
-	case file && (dsn || query):
-		fault("file goes without dsn and query", "")
-	case !file && !dsn && !query:
-		fault("file, or dsn and query, are missing", "")
-	case dsn && !query:
-		fault("query is missing", "such as query: SELECT email, first_name FROM customers")
-	case query && !dsn:
-		fault("dsn is missing", "such as dsn: ${DATABASE_URL}")
-	case file && present(n, "params"):
-		fault("params go with a query only", "")
-	}
-}
-
 func (l *loader) checkQueues() {
 	c := l.c
 	if c.General.Connections == 0 {

@@ -22,7 +22,7 @@ func letterKeys(c *Campaign) []field {
 		{"locale", letterText(&c.Locale), "", "Template of the reader's language, such as `{{ .lang }}`: letter.de.md stands in for letter.md then, and dates and numbers follow it."},
 		{"text", text(&c.Text), "auto", "The text part: auto (derived from HTML or Markdown), none, or a .txt file."},
 		{"layout", text(&c.Layout), "", "layouts/NAME.html and layouts/NAME.txt around the letter; none for bare. Default: base when it exists."},
-		{"recipients", recipients(&c.Recipients), "", "Who gets it: a .csv or .tsv file, or a database and a query. Required."},
+		{"recipients", recipients(&c.Recipients), "", "Who gets it: a file (.csv, .xlsx, .jsonl and others), - for standard input, or a database and a query. Required."},
 		{"key", text(&c.Key), DefaultKey, "The column that says who is the same person in a rerun, such as order_id for one mail per order; email is the to address."},
 		{"unique", text(&c.Unique), DefaultKey, "A second row with the same value in this column is skipped; email is the to address, none allows it."},
 		{"expect", mapping{fields: []field{

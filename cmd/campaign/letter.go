@@ -104,32 +104,6 @@ func secretKey(p *Secret) scalar {
 	return k
 }
 
-func recipients(r *Recipients) mapping {
-	file := path(&r.File)
-	inner := file.parse
-	file.parse = func(s string) *misfit {
-		switch strings.ToLower(filepath.Ext(s)) {
-		case ".csv", ".tsv":
-			return inner(s)
-		}
-		if strings.Contains(s, "://") {
-			return &misfit{"a database needs a query", "write: recipients: {dsn: …, query: SELECT …}"}
-		}
-		return &misfit{fmt.Sprintf("%q is no .csv or .tsv file", clip(source.Mask(s))), ""}
-	}
-	file.json = jsonPattern(`\.([cC][sS][vV]|[tT][sS][vV])$`)
-	return mapping{
-		fields: []field{
-			{"dsn", database(&r.DSN), "", "postgres://user:password@host/database or sqlite:FILE."},
-			{"query", text(&r.Query), "", "One SELECT; it runs in a read-only transaction."},
-			{"params", values(&r.Params), "", "Values for :name in the query."},
-			{"file", file, "", "A .csv or .tsv file with a header line."},
-		},
-		short: func(l *loader, path string, n *source.Node) { file.take(l, path, n) },
-		json:  file.json,
-	}
-}
-
 // database is a DSN. Its faults never repeat it, as it may hold a password.
 func database(p *Secret) scalar {
 	var dsn string

@@ -31,7 +31,7 @@ func Parse(name string, data []byte) *File {
 		f.Faults = Faults{f.Fault(p, 1, "the file is not plain UTF-8 text", "save it as UTF-8")}
 		return f
 	}
-	tokens := lexer.Tokenize(string(data))
+	tokens := lexer.Tokenize(dash.ReplaceAllString(string(data), `$1"-"$2`))
 	if p, ok := bounded(tokens); !ok {
 		p.File = name
 		f.Faults = Faults{f.Fault(p, 1, "the file has too many values or is nested too deeply", "")}
@@ -45,6 +45,10 @@ func Parse(name string, data []byte) *File {
 	f.convert(tree)
 	return f
 }
+
+// dash is a value at the left margin that is a dash alone. YAML takes it for a list with nothing in it and then refuses it
+// there, but it is how programs name standard input.
+var dash = regexp.MustCompile(`(?m)^([a-z_]+:[ \t]+)-([ \t]*(?:#.*)?)$`)
 
 // parse keeps a fault in the parser from ending the process: what it cannot take is no YAML to us.
 func parse(tokens token.Tokens) (tree *ast.File, err error) {
