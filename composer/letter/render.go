@@ -12,6 +12,7 @@ import (
 	"github.com/mailblast/mailblast/composer"
 	"github.com/mailblast/mailblast/composer/letter/markup"
 	"github.com/mailblast/mailblast/composer/letter/mime"
+	"github.com/mailblast/mailblast/composer/letter/plain"
 	"github.com/mailblast/mailblast/delivery"
 	"github.com/mailblast/mailblast/delivery/address"
 )
@@ -188,10 +189,7 @@ func (r *renderer) derived() error {
 			return err
 		}
 	}
-	text, err := markup.Plain(r.out.Bytes())
-	if err != nil {
-		return err
-	}
+	text := plain.Text(r.out.Bytes(), plain.Options{})
 	r.out.Reset()
 	if !v.wrapped {
 		r.out.WriteString(text)
