@@ -165,12 +165,14 @@ var condition = &runewidth.Condition{StrictEmojiNeutral: true}
 
 // cellsOf is the width of a text in cells of a terminal.
 func cellsOf[T string | []byte](s T) int {
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
-			return condition.StringWidth(string(s))
+	n := 0
+	for _, r := range string(s) {
+		if narrow := r < 0x300 || r >= 0x370 && r < 0x483 || r >= 0x2010 && r < 0x2028 || r >= 0x20a0 && r < 0x20c0; !narrow {
+			return condition.StringWidth(string(s)) // which is slow, as characters may be of many runes
 		}
+		n++
 	}
-	return len(s)
+	return n
 }
 
 // splits tells after how many bytes a word that is written without spaces, as Chinese and Japanese are, may go on in the next

@@ -66,10 +66,10 @@ func bare(s string) string {
 	return strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(strings.ToLower(s), "www."), "/"))
 }
 
-// phone leaves out what is put between the digits of a number.
-func phone(s string) string {
-	return strings.ToLower(strings.NewReplacer(" ", "", "\u00a0", "", "-", "", "/", "", "(", "", ")", "", ".", "").Replace(s))
-}
+// separators are what is put between the digits of a number.
+var separators = strings.NewReplacer(" ", "", "\u00a0", "", "-", "", "/", "", "(", "", ")", "", ".", "")
+
+func phone(s string) string { return strings.ToLower(separators.Replace(s)) }
 
 // distinct counts the addresses that links will need to have written, up to one more than enough.
 func distinct(anchors []*node, enough int) int {

@@ -43,7 +43,7 @@ func Text(doc []byte, o Options) string {
 	if o.Links == Auto {
 		notes.inline = distinct(anchors, few) <= few
 	}
-	w := walker{lines: lines{width: o.Width}, notes: notes}
+	w := walker{lines: lines{width: o.Width, out: make([]byte, 0, 256+len(doc)/4), word: make([]byte, 0, 128)}, notes: notes}
 	w.children(root)
 	w.flush()
 	if len(notes.list) > 0 {

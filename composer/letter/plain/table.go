@@ -130,6 +130,7 @@ type field struct {
 
 // grid gives the cells in their columns; those below one that spans rows are empty.
 func (w *walker) grid(rows []row) (grid [][]field) {
+	sub := walker{notes: w.notes}
 	var spanned [mostColumn]int // rows that are still covered from above
 	for _, r := range rows {
 		var fields []field
@@ -142,7 +143,7 @@ func (w *walker) grid(rows []row) (grid [][]field) {
 		}
 		for _, c := range r.cells {
 			covered()
-			f := field{w.line(c), span(c, "colspan")}
+			f := field{sub.line(c), span(c, "colspan")}
 			for i := at; i < min(at+f.span, mostColumn); i++ {
 				spanned[i] = span(c, "rowspan") - 1
 			}
@@ -160,12 +161,17 @@ func span(c *node, name string) int {
 	return min(max(c.integer(name, 1), 1), mostColumn)
 }
 
-// line gives the text of a cell as one line.
+// line gives the text of a cell as one line; it uses the memory of the cell before.
 func (w *walker) line(n *node) string {
-	sub := walker{lines: lines{width: 1 << 30}, notes: w.notes}
-	sub.children(n)
-	sub.flush()
-	return strings.Join(strings.Fields(string(sub.out)), " ")
+	w.lines = lines{width: 1 << 30, out: w.out[:0], word: w.word[:0]}
+	w.link = false
+	w.children(n)
+	w.flush()
+	text := string(w.out)
+	if strings.ContainsAny(text, "\n\t") {
+		return strings.Join(strings.Fields(text), " ")
+	}
+	return text
 }
 
 // column of a grid.

@@ -56,13 +56,6 @@ func (n *node) has(name string) bool {
 }
 
 var (
-	// void elements have no end tag.
-	void = []atom.Atom{atom.Area, atom.Base, atom.Br, atom.Col, atom.Embed, atom.Hr, atom.Img, atom.Input, atom.Link, atom.Meta, atom.Param,
-		atom.Source, atom.Track, atom.Wbr, atom.Bgsound, atom.Basefont, atom.Keygen, atom.Frame}
-	// unseen elements are not shown by mail programs, or not as text.
-	unseen = []atom.Atom{atom.Head, atom.Title, atom.Style, atom.Script, atom.Template, atom.Svg, atom.Math, atom.Object, atom.Iframe,
-		atom.Audio, atom.Video, atom.Canvas, atom.Select, atom.Datalist, atom.Textarea, atom.Noembed, atom.Noframes, atom.Applet, atom.Map,
-		atom.Input, atom.Col, atom.Embed, atom.Frameset, atom.Rp}
 	// heads are elements that may stand in a head; any other ends it.
 	heads = []atom.Atom{atom.Title, atom.Style, atom.Script, atom.Template, atom.Base, atom.Link, atom.Meta, atom.Noscript, atom.Object}
 	cells = []atom.Atom{atom.Td, atom.Th, atom.Caption}
@@ -78,7 +71,7 @@ type tree struct {
 
 // parse makes the tree of a document, and the list of its links.
 func parse(doc []byte) (root *node, anchors []*node) {
-	t := tree{}
+	t := tree{room: make([]node, 16+len(doc)/64)}
 	root = t.node()
 	t.open = append(make([]*node, 0, 32), root)
 	z := html.NewTokenizer(bytes.NewReader(doc))
@@ -162,14 +155,15 @@ func (t *tree) start(z *html.Tokenizer, selfClosing bool) {
 		return
 	}
 	hidden, style := n.read(z, more)
-	t.imply(n.tag)
+	k := kinds[n.tag]
+	t.imply(n.tag, k)
 	p := t.top()
-	n.look = lookOf(n, p.look, style)
-	n.look.hidden = n.look.hidden || hidden || p.look.hidden || slices.Contains(unseen, n.tag)
+	n.look = lookOf(n, k, p.look, style)
+	n.look.hidden = n.look.hidden || hidden
 	if !n.look.hidden {
 		t.append(n)
 	}
-	childless := slices.Contains(void, n.tag) || selfClosing && n.look.hidden
+	childless := k.void || selfClosing && n.look.hidden
 	switch {
 	case childless:
 		p.blocks = p.blocks || n.look.line > 0
@@ -186,13 +180,13 @@ func (t *tree) start(z *html.Tokenizer, selfClosing bool) {
 }
 
 // read takes the attributes that are asked for, and tells the style and whether it is hidden by an attribute.
-func (n *node) read(z *html.Tokenizer, more bool) (hidden bool, style string) {
+func (n *node) read(z *html.Tokenizer, more bool) (hidden bool, style []byte) {
 	for more {
 		var key, value []byte
 		key, value, more = z.TagAttr()
 		switch {
 		case string(key) == "style":
-			style = string(value)
+			style = value
 		case string(key) == "hidden":
 			hidden = true
 		case string(key) == "class":
@@ -236,7 +230,7 @@ func (t *tree) closeTo(tags []atom.Atom, bounds ...atom.Atom) {
 }
 
 // imply ends what the start of an element ends without an end tag (HTML, "optional tags").
-func (t *tree) imply(tag atom.Atom) {
+func (t *tree) imply(tag atom.Atom, k kind) {
 	if t.over > 0 {
 		return
 	}
@@ -254,7 +248,7 @@ func (t *tree) imply(tag atom.Atom) {
 	case atom.A:
 		t.closeTo([]atom.Atom{atom.A}, atom.Table, atom.Td, atom.Th)
 	}
-	if slices.Contains(apart, tag) || slices.Contains(ownLine, tag) && tag != atom.Tr && tag != atom.Li {
+	if k.line > 0 && tag != atom.Tr && tag != atom.Li {
 		t.closeTo([]atom.Atom{atom.P}, atom.Table, atom.Td, atom.Th, atom.Button)
 	}
 }
@@ -263,7 +257,7 @@ func (t *tree) end(tag atom.Atom) {
 	switch {
 	case tag == 0:
 		tag = atom.Span
-	case tag == atom.Html || tag == atom.Body || slices.Contains(void, tag):
+	case tag == atom.Html || tag == atom.Body || kinds[tag].void:
 		return
 	}
 	switch {
