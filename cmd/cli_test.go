@@ -36,6 +36,11 @@ func TestSessions(t *testing.T) {
 			env.Values["peers"] = map[string]*smtptest.Peer{}
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("TZ", "UTC")
+			lists, err := filepath.Abs("../testdata/lists")
+			if err != nil {
+				return err
+			}
+			env.Setenv("LISTS", lists)
 			env.Setenv("GORACE", "atexit_sleep_ms=10") // of a second, which each of many processes would sleep with -race
 			return nil
 		},

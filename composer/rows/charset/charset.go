@@ -98,11 +98,11 @@ func unmarked(head []byte) string {
 			nul[i%2]++
 		}
 	}
-	enough := len(head) / 8
+	enough := max(2, len(head)/5)
 	switch {
-	case nul[1] > enough && nul[0]*20 <= nul[1]:
+	case nul[1] >= enough && nul[0]*20 <= nul[1]:
 		return "utf-16le"
-	case nul[0] > enough && nul[1]*20 <= nul[0]:
+	case nul[0] >= enough && nul[1]*20 <= nul[0]:
 		return "utf-16be"
 	}
 	return ""
