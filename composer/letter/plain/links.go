@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/mailblast/mailblast/composer/letter/plain/tree"
 )
 
 // footnotes are the addresses that stand at the end of the text.
@@ -31,8 +33,8 @@ type target struct {
 	short   bool // of mail or telephone: it stands behind its link always
 }
 
-func targetOf(n *node) target {
-	href := strings.Join(strings.Fields(n.attribute("href")), "%20")
+func targetOf(n *tree.Node) target {
+	href := strings.Join(strings.Fields(n.Attribute("href")), "%20")
 	scheme, rest, ok := strings.Cut(href, ":")
 	if !ok || rest == "" {
 		return target{}
@@ -72,14 +74,14 @@ var separators = strings.NewReplacer(" ", "", "\u00a0", "", "-", "", "/", "", "(
 func phone(s string) string { return strings.ToLower(separators.Replace(s)) }
 
 // distinct counts the addresses that links will need to have written, up to one more than enough.
-func distinct(anchors []*node, enough int) int {
+func distinct(anchors []*tree.Node, enough int) int {
 	seen := map[string]bool{}
 	for _, n := range anchors {
 		t := targetOf(n)
 		if t.address == "" || t.short || seen[t.address] {
 			continue
 		}
-		if text := n.words(); text != "" && !t.shows(text) {
+		if text := words(n); text != "" && !t.shows(text) {
 			seen[t.address] = true
 		}
 		if len(seen) > enough {
@@ -87,4 +89,9 @@ func distinct(anchors []*node, enough int) int {
 		}
 	}
 	return len(seen)
+}
+
+// words are what can be seen of a link's text.
+func words(n *tree.Node) string {
+	return strings.TrimSpace(string(tidy([]byte(strings.TrimSpace(n.Words())))))
 }

@@ -8,7 +8,11 @@
 // It never fails: whatever the document, there is a text, made in linear time and with a bounded stack.
 package plain
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/mailblast/mailblast/composer/letter/plain/tree"
+)
 
 // Links says where the addresses of links stand.
 type Links int
@@ -38,7 +42,7 @@ func Text(doc []byte, o Options) string {
 	if o.Width <= 0 {
 		o.Width = 78
 	}
-	root, anchors := parse(doc)
+	root, anchors := tree.Parse(doc)
 	notes := &footnotes{numbers: map[string]int{}, inline: o.Links == Inline}
 	if o.Links == Auto {
 		notes.inline = distinct(anchors, few) <= few

@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/net/html/atom"
+
+	"github.com/mailblast/mailblast/composer/letter/plain/tree"
 )
 
 // Sizes of what is still taken for a table of data.
@@ -16,12 +18,12 @@ const (
 
 // row of a table, and whether its cells are headers.
 type row struct {
-	cells  []*node
+	cells  []*tree.Node
 	header bool
 }
 
 // table writes a table of data in columns, and any other, which lays out a page, as what is in it.
-func (w *walker) table(n *node) {
+func (w *walker) table(n *tree.Node) {
 	captions, rows := rowsOf(n, nil, nil)
 	if !isData(n, rows) {
 		w.layout(n)
@@ -44,19 +46,19 @@ func (w *walker) table(n *node) {
 }
 
 // rowsOf gives the captions and the rows of a table.
-func rowsOf(n *node, captions []*node, rows []row) ([]*node, []row) {
-	for c := n.first; c != nil; c = c.next {
-		switch c.tag {
+func rowsOf(n *tree.Node, captions []*tree.Node, rows []row) ([]*tree.Node, []row) {
+	for c := n.First; c != nil; c = c.Next {
+		switch c.Tag {
 		case atom.Caption:
 			captions = append(captions, c)
 		case atom.Thead, atom.Tbody, atom.Tfoot:
 			captions, rows = rowsOf(c, captions, rows)
 		case atom.Tr:
 			r := row{header: true}
-			for d := c.first; d != nil; d = d.next {
-				if d.tag == atom.Td || d.tag == atom.Th {
+			for d := c.First; d != nil; d = d.Next {
+				if d.Tag == atom.Td || d.Tag == atom.Th {
 					r.cells = append(r.cells, d)
-					r.header = r.header && (d.tag == atom.Th || n.tag == atom.Thead)
+					r.header = r.header && (d.Tag == atom.Th || n.Tag == atom.Thead)
 				}
 			}
 			if len(r.cells) > 0 {
@@ -68,17 +70,17 @@ func rowsOf(n *node, captions []*node, rows []row) ([]*node, []row) {
 }
 
 // isData tells a table of data: one with header cells, or with short cells only, as many in each of its rows.
-func isData(n *node, rows []row) bool {
-	role := strings.ToLower(n.attribute("role"))
-	if role == "presentation" || role == "none" || n.tables || len(rows) == 0 || len(rows[0].cells) > mostColumn {
+func isData(n *tree.Node, rows []row) bool {
+	role := strings.ToLower(n.Attribute("role"))
+	if role == "presentation" || role == "none" || n.Tables || len(rows) == 0 || len(rows[0].cells) > mostColumn {
 		return false
 	}
 	headers, short := false, len(rows) > 1 && len(rows[0].cells) > 1
 	for _, r := range rows {
 		short = short && len(r.cells) == len(rows[0].cells)
 		for _, c := range r.cells {
-			headers = headers || c.tag == atom.Th
-			short = short && !c.blocks && c.size <= shortCell
+			headers = headers || c.Tag == atom.Th
+			short = short && !c.Blocks && c.Size <= shortCell
 		}
 		headers = headers || r.header
 	}
@@ -86,16 +88,16 @@ func isData(n *node, rows []row) bool {
 }
 
 // layout writes a table that lays out a page: the cells of a row beside each other if they are short, else one after the other.
-func (w *walker) layout(n *node) {
-	for c := n.first; c != nil; c = c.next {
+func (w *walker) layout(n *tree.Node) {
+	for c := n.First; c != nil; c = c.Next {
 		switch {
-		case c.tag == 0:
-			w.text(c.text)
-		case c.tag == atom.Thead || c.tag == atom.Tbody || c.tag == atom.Tfoot:
+		case c.Tag == 0:
+			w.text(c.Text)
+		case c.Tag == atom.Thead || c.Tag == atom.Tbody || c.Tag == atom.Tfoot:
 			w.layout(c)
-		case c.tag == atom.Tr:
+		case c.Tag == atom.Tr:
 			w.breakBlock(1)
-			w.cells(c, !c.blocks && c.size <= w.width)
+			w.cells(c, !c.Blocks && c.Size <= w.width)
 			w.breakBlock(1)
 		default:
 			w.element(c)
@@ -103,12 +105,12 @@ func (w *walker) layout(n *node) {
 	}
 }
 
-func (w *walker) cells(n *node, beside bool) {
-	for c := n.first; c != nil; c = c.next {
+func (w *walker) cells(n *tree.Node, beside bool) {
+	for c := n.First; c != nil; c = c.Next {
 		switch {
-		case c.tag == 0:
-			w.text(c.text)
-		case c.tag != atom.Td && c.tag != atom.Th:
+		case c.Tag == 0:
+			w.text(c.Text)
+		case c.Tag != atom.Td && c.Tag != atom.Th:
 			w.element(c)
 		case beside:
 			w.element(c)
@@ -157,12 +159,12 @@ func (w *walker) grid(rows []row) (grid [][]field) {
 }
 
 // span of a cell, over columns or rows.
-func span(c *node, name string) int {
-	return min(max(c.integer(name, 1), 1), mostColumn)
+func span(c *tree.Node, name string) int {
+	return min(max(c.Integer(name, 1), 1), mostColumn)
 }
 
 // line gives the text of a cell as one line; it uses the memory of the cell before.
-func (w *walker) line(n *node) string {
+func (w *walker) line(n *tree.Node) string {
 	w.lines = lines{width: 1 << 30, out: w.out[:0], word: w.word[:0]}
 	w.link = false
 	w.children(n)

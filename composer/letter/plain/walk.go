@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/net/html/atom"
+
+	"github.com/mailblast/mailblast/composer/letter/plain/tree"
 )
 
 // walker writes the text of a tree.
@@ -19,37 +21,37 @@ type walker struct {
 // spaces are what parts words in HTML. Other white space does not.
 const spaces = " \n\t\r\f"
 
-func (w *walker) children(n *node) {
-	for c := n.first; c != nil; c = c.next {
-		if c.tag == 0 {
-			w.text(c.text)
+func (w *walker) children(n *tree.Node) {
+	for c := n.First; c != nil; c = c.Next {
+		if c.Tag == 0 {
+			w.text(c.Text)
 		} else {
 			w.element(c)
 		}
 	}
 }
 
-func (w *walker) element(n *node) {
-	around := n.look.line
-	if around > 1 && w.lists > 0 && (n.tag == atom.Ul || n.tag == atom.Ol) {
+func (w *walker) element(n *tree.Node) {
+	around := n.Line
+	if around > 1 && w.lists > 0 && (n.Tag == atom.Ul || n.Tag == atom.Ol) {
 		around = 1
 	}
 	if around > 0 {
 		w.breakBlock(around)
-	} else if n.look.apart {
+	} else if n.Apart {
 		w.gap()
 	}
 	w.content(n)
 	if around > 0 {
 		w.breakBlock(around)
-	} else if n.look.apart {
+	} else if n.Apart {
 		w.gap()
 	}
 }
 
 // content writes an element whose line breaks are cared for.
-func (w *walker) content(n *node) {
-	switch n.tag {
+func (w *walker) content(n *tree.Node) {
+	switch n.Tag {
 	case atom.Br:
 		w.flush()
 		w.breaks = min(w.breaks+1, 2)
@@ -121,8 +123,8 @@ func (w *walker) text(s string) {
 }
 
 // picture writes the text for a picture, apart from its neighbours unless it is a character or two, such as an emoji.
-func (w *walker) picture(n *node) {
-	alt := strings.TrimSpace(n.attribute("alt"))
+func (w *walker) picture(n *tree.Node) {
+	alt := strings.TrimSpace(n.Attribute("alt"))
 	apart := utf8.RuneCountInString(alt) > 2
 	if apart {
 		w.gap()
@@ -133,7 +135,7 @@ func (w *walker) picture(n *node) {
 	}
 }
 
-func (w *walker) heading(n *node, line string) {
+func (w *walker) heading(n *tree.Node, line string) {
 	w.flush()
 	was := w.wide
 	w.wide = 0
@@ -147,11 +149,11 @@ func (w *walker) heading(n *node, line string) {
 }
 
 // anchor writes a link's text, and its address or footnote behind it.
-func (w *walker) anchor(n *node) {
+func (w *walker) anchor(n *tree.Node) {
 	if w.link {
 		w.gap() // two buttons beside each other
 	}
-	t, text := targetOf(n), n.words()
+	t, text := targetOf(n), words(n)
 	w.children(n)
 	breaks := 0
 	if text != "" {
@@ -159,7 +161,7 @@ func (w *walker) anchor(n *node) {
 	}
 	switch {
 	case t.address == "" || t.shows(text):
-	case text == "" && n.pictures:
+	case text == "" && n.Pictures:
 		w.put(t.address)
 	case text == "": // nothing to click on
 	case t.short || w.notes.inline:
@@ -175,30 +177,30 @@ func (w *walker) anchor(n *node) {
 	w.link = true
 }
 
-func (w *walker) list(n *node) {
+func (w *walker) list(n *tree.Node) {
 	w.lists++
 	defer func() { w.lists-- }()
 	number, step := 1, 1
-	if n.has("reversed") {
+	if n.Has("reversed") {
 		number, step = 0, -1
-		for c := n.first; c != nil; c = c.next {
-			if c.tag == atom.Li {
+		for c := n.First; c != nil; c = c.Next {
+			if c.Tag == atom.Li {
 				number++
 			}
 		}
 	}
-	number = n.integer("start", number)
-	for c := n.first; c != nil; c = c.next {
+	number = n.Integer("start", number)
+	for c := n.First; c != nil; c = c.Next {
 		switch {
-		case c.tag == 0:
-			w.text(c.text)
-		case c.tag != atom.Li:
+		case c.Tag == 0:
+			w.text(c.Text)
+		case c.Tag != atom.Li:
 			w.element(c)
 		default:
-			number = c.integer("value", number)
+			number = c.Integer("value", number)
 			mark := "* "
-			if n.tag == atom.Ol {
-				mark = numeral(number, n.attribute("type")) + ". "
+			if n.Tag == atom.Ol {
+				mark = numeral(number, n.Attribute("type")) + ". "
 				number += step
 			}
 			w.breakBlock(1)
@@ -239,8 +241,8 @@ func numeral(n int, kind string) string {
 }
 
 // struck writes what no longer holds between marks: a price that is struck out must not read as one that is asked for.
-func (w *walker) struck(n *node) {
-	if n.blocks || n.words() == "" {
+func (w *walker) struck(n *tree.Node) {
+	if n.Blocks || words(n) == "" {
 		w.children(n)
 		return
 	}
@@ -264,9 +266,9 @@ var (
 )
 
 // raised writes numbers raised or lowered, for m² is not m2; anything else, such as the th of 4th, stays as it is.
-func (w *walker) raised(n *node, signs *strings.Replacer) {
-	if c := n.first; c != nil && c.next == nil && c.tag == 0 && strings.Trim(c.text, "0123456789+-−") == "" {
-		w.put(signs.Replace(c.text))
+func (w *walker) raised(n *tree.Node, signs *strings.Replacer) {
+	if c := n.First; c != nil && c.Next == nil && c.Tag == 0 && strings.Trim(c.Text, "0123456789+-−") == "" {
+		w.put(signs.Replace(c.Text))
 		return
 	}
 	w.children(n)

@@ -1,4 +1,12 @@
-package plain
+// Package tree makes of an HTML document what its text is made from:
+//
+//  1. the tokens of the HTML become nodes; end tags that HTML lets people leave out are put in their places;
+//  2. attributes and inline styles tell how an element looks, as far as a text can follow;
+//  3. what a reader does not see is left out, with all that is in it;
+//  4. an element knows of what is below it: how much text, whether lines begin in it, whether tables and pictures are there.
+//
+// It never fails, takes linear time, and no tree is deeper than a fixed bound.
+package tree
 
 import (
 	"bytes"
@@ -14,25 +22,27 @@ import (
 // overflows a stack.
 const deepest = 200
 
-// node is a text (with no tag) or an element that a reader sees.
-type node struct {
-	tag         atom.Atom
-	text        string
-	attributes  []html.Attribute // those of kept only
-	first, next *node
-	last        *node
-	look        look
-	class       bool // it has one
-	size        int  // bytes of text below it
-	blocks      bool // an element below it begins a line
-	tables      bool // a table is below it
-	pictures    bool // a picture is below it
+// Node is a text (with no tag) or an element that a reader sees.
+type Node struct {
+	look
+	Tag         atom.Atom
+	Text        string
+	First, Next *Node // its first child, and the next of its parent's
+	Size        int   // bytes of text below it
+	Blocks      bool  // an element below it begins a line
+	Tables      bool  // a table is below it
+	Pictures    bool  // a picture is below it
+
+	last       *Node
+	attributes []html.Attribute // those of kept only
+	class      bool             // it has one
 }
 
 // kept are the attributes the walk asks for; style and hidden become the look.
 var kept = []string{"href", "alt", "role", "start", "value", "type", "reversed", "colspan", "rowspan"}
 
-func (n *node) attribute(name string) string {
+// Attribute gives the value of one of the attributes that are kept, "" if it has none.
+func (n *Node) Attribute(name string) string {
 	for _, a := range n.attributes {
 		if a.Key == name {
 			return a.Val
@@ -41,9 +51,9 @@ func (n *node) attribute(name string) string {
 	return ""
 }
 
-// integer gives an attribute's number, or the default if it has none.
-func (n *node) integer(name string, otherwise int) int {
-	if s := n.attribute(name); s != "" {
+// Integer gives an attribute's number, or the default if it has none.
+func (n *Node) Integer(name string, otherwise int) int {
+	if s := n.Attribute(name); s != "" {
 		if i, err := strconv.Atoi(strings.TrimSpace(s)); err == nil {
 			return i
 		}
@@ -51,7 +61,8 @@ func (n *node) integer(name string, otherwise int) int {
 	return otherwise
 }
 
-func (n *node) has(name string) bool {
+// Has tells whether one of the attributes that are kept is there.
+func (n *Node) Has(name string) bool {
 	return slices.ContainsFunc(n.attributes, func(a html.Attribute) bool { return a.Key == name })
 }
 
@@ -63,17 +74,17 @@ var (
 
 // tree is a document in the making.
 type tree struct {
-	open    []*node // the elements that are open, the root first
+	open    []*Node // the elements that are open, the root first
 	over    int     // elements that are open beyond the deepest
-	anchors []*node
-	room    []node // for nodes to come, so that they are not allocated one by one
+	anchors []*Node
+	room    []Node // for nodes to come, so that they are not allocated one by one
 }
 
-// parse makes the tree of a document, and the list of its links.
-func parse(doc []byte) (root *node, anchors []*node) {
-	t := tree{room: make([]node, 16+len(doc)/64)}
+// Parse makes the tree of a document, and the list of its links, in their order.
+func Parse(doc []byte) (root *Node, anchors []*Node) {
+	t := tree{room: make([]Node, 16+len(doc)/64)}
 	root = t.node()
-	t.open = append(make([]*node, 0, 32), root)
+	t.open = append(make([]*Node, 0, 32), root)
 	z := html.NewTokenizer(bytes.NewReader(doc))
 	for {
 		switch z.Next() {
@@ -95,30 +106,30 @@ func parse(doc []byte) (root *node, anchors []*node) {
 	}
 }
 
-func (t *tree) node() *node {
+func (t *tree) node() *Node {
 	if len(t.room) == 0 {
-		t.room = make([]node, 64)
+		t.room = make([]Node, 64)
 	}
 	n := &t.room[0]
 	t.room = t.room[1:]
 	return n
 }
 
-func (t *tree) top() *node { return t.open[len(t.open)-1] }
+func (t *tree) top() *Node { return t.open[len(t.open)-1] }
 
-func (t *tree) append(n *node) {
+func (t *tree) append(n *Node) {
 	p := t.top()
 	if p.last == nil {
-		p.first = n
+		p.First = n
 	} else {
-		p.last.next = n
+		p.last.Next = n
 	}
 	p.last = n
 }
 
 func (t *tree) text(b []byte) {
 	blank := len(bytes.Trim(b, " \t\r\n\f")) == 0
-	if t.top().tag == atom.Head && !blank {
+	if t.top().Tag == atom.Head && !blank {
 		t.close()
 	}
 	p := t.top()
@@ -126,37 +137,37 @@ func (t *tree) text(b []byte) {
 		return
 	}
 	n := t.node()
-	n.text = " "
+	n.Text = " "
 	if !blank || t.within(atom.Pre) {
-		n.text = string(b)
-		p.size += len(b)
+		n.Text = string(b)
+		p.Size += len(b)
 	}
 	t.append(n)
 }
 
 func (t *tree) within(tag atom.Atom) bool {
-	return slices.ContainsFunc(t.open, func(n *node) bool { return n.tag == tag })
+	return slices.ContainsFunc(t.open, func(n *Node) bool { return n.Tag == tag })
 }
 
 func (t *tree) start(z *html.Tokenizer, selfClosing bool) {
 	name, more := z.TagName()
 	n := t.node()
-	n.tag = atom.Lookup(name)
-	if n.tag == 0 {
-		n.tag = atom.Span // any element that HTML does not know is inline
+	n.Tag = atom.Lookup(name)
+	if n.Tag == 0 {
+		n.Tag = atom.Span // any element that HTML does not know is inline
 	}
-	if n.tag == atom.Noscript {
+	if n.Tag == atom.Noscript {
 		z.NextIsNotRawText() // mail programs run no scripts
 	}
-	if t.top().tag == atom.Head && !slices.Contains(heads, n.tag) {
+	if t.top().Tag == atom.Head && !slices.Contains(heads, n.Tag) {
 		t.close()
 	}
-	if n.tag == atom.Html || n.tag == atom.Body {
+	if n.Tag == atom.Html || n.Tag == atom.Body {
 		return
 	}
 	hidden, style := n.read(z, more)
-	k := kinds[n.tag]
-	t.imply(n.tag, k)
+	k := kinds[n.Tag]
+	t.imply(n.Tag, k)
 	p := t.top()
 	n.look = lookOf(n, k, p.look, style)
 	n.look.hidden = n.look.hidden || hidden
@@ -166,21 +177,21 @@ func (t *tree) start(z *html.Tokenizer, selfClosing bool) {
 	childless := k.void || selfClosing && n.look.hidden
 	switch {
 	case childless:
-		p.blocks = p.blocks || n.look.line > 0
-		p.pictures = p.pictures || n.tag == atom.Img && !n.look.hidden
+		p.Blocks = p.Blocks || n.Line > 0
+		p.Pictures = p.Pictures || n.Tag == atom.Img && !n.look.hidden
 	case len(t.open) > deepest:
-		p.blocks = true
+		p.Blocks = true
 		t.over++
 	default:
 		t.open = append(t.open, n)
-		if n.tag == atom.A && !n.look.hidden {
+		if n.Tag == atom.A && !n.look.hidden {
 			t.anchors = append(t.anchors, n)
 		}
 	}
 }
 
 // read takes the attributes that are asked for, and tells the style and whether it is hidden by an attribute.
-func (n *node) read(z *html.Tokenizer, more bool) (hidden bool, style []byte) {
+func (n *Node) read(z *html.Tokenizer, more bool) (hidden bool, style []byte) {
 	for more {
 		var key, value []byte
 		key, value, more = z.TagAttr()
@@ -208,16 +219,16 @@ func (t *tree) close() {
 		return
 	}
 	p := t.top()
-	p.size += n.size
-	p.blocks = p.blocks || n.blocks || n.look.line > 0
-	p.pictures = p.pictures || n.pictures
-	p.tables = p.tables || n.tables || n.tag == atom.Table
+	p.Size += n.Size
+	p.Blocks = p.Blocks || n.Blocks || n.Line > 0
+	p.Pictures = p.Pictures || n.Pictures
+	p.Tables = p.Tables || n.Tables || n.Tag == atom.Table
 }
 
 // closeTo ends the innermost of the elements, with what is open in it, if it is not outside of one of the bounds.
 func (t *tree) closeTo(tags []atom.Atom, bounds ...atom.Atom) {
 	for i := len(t.open) - 1; i > 0; i-- {
-		switch tag := t.open[i].tag; {
+		switch tag := t.open[i].Tag; {
 		case slices.Contains(tags, tag):
 			for len(t.open) > i {
 				t.close()
@@ -270,19 +281,20 @@ func (t *tree) end(tag atom.Atom) {
 	}
 }
 
-// words gives the text below a node, with the texts for pictures, as far as its beginning tells it from another.
-func (n *node) words() string {
+// Words gives the text below a node as it stands, with the texts for pictures; of a long one the first four kilobytes, which
+// tell it from another.
+func (n *Node) Words() string {
 	var b strings.Builder
-	n.content(&b, 4096)
-	return strings.TrimSpace(string(tidy([]byte(strings.TrimSpace(b.String())))))
+	n.words(&b, 4096)
+	return b.String()
 }
 
-func (n *node) content(b *strings.Builder, limit int) {
-	for c := n.first; c != nil && b.Len() < limit; c = c.next {
-		b.WriteString(c.text)
-		if c.tag == atom.Img {
-			b.WriteString(c.attribute("alt"))
+func (n *Node) words(b *strings.Builder, limit int) {
+	for c := n.First; c != nil && b.Len() < limit; c = c.Next {
+		b.WriteString(c.Text)
+		if c.Tag == atom.Img {
+			b.WriteString(c.Attribute("alt"))
 		}
-		c.content(b, limit)
+		c.words(b, limit)
 	}
 }

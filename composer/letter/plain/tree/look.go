@@ -1,4 +1,4 @@
-package plain
+package tree
 
 import (
 	"bytes"
@@ -10,8 +10,8 @@ import (
 type look struct {
 	hidden bool // it and all in it
 	tiny   bool // its text is of size 0; inherited, until a size or a class says otherwise
-	line   int  // line ends before and behind it: 1 for its own line, 2 for an empty line around it
-	apart  bool // white space before and behind it
+	Line   int  // line ends before and behind it: 1 for its own line, 2 for an empty line around it
+	Apart  bool // white space before and behind it
 }
 
 // kind is what is always so of an element.
@@ -52,9 +52,9 @@ func kindsOf() map[atom.Atom]kind {
 // lookOf gives the look of an element. What mail programs hide is hidden here: display:none, visibility:hidden, and what has
 // no height, no opacity or no size, as preheaders have. mso-hide:all alone is shown, as it hides from Outlook only what other
 // programs show: the button beside its VML.
-func lookOf(n *node, k kind, parent look, style []byte) look {
-	l := look{hidden: parent.hidden || k.unseen, tiny: parent.tiny, line: k.line}
-	l.apart = n.tag == atom.Td || n.tag == atom.Th || n.tag == atom.Button
+func lookOf(n *Node, k kind, parent look, style []byte) look {
+	l := look{hidden: parent.hidden || k.unseen, tiny: parent.tiny, Line: k.line}
+	l.Apart = n.Tag == atom.Td || n.Tag == atom.Th || n.Tag == atom.Button
 	if l.tiny && n.class {
 		l.tiny = false // a style sheet may give it a size, and showing too much is the smaller fault
 	}
@@ -88,9 +88,9 @@ func (l *look) declare(property, value []byte) {
 		case "none":
 			l.hidden = true
 		case "block", "flex", "grid", "list-item":
-			l.line = max(l.line, 1)
+			l.Line = max(l.Line, 1)
 		case "inline-block", "inline-table", "inline-flex":
-			l.apart = true
+			l.Apart = true
 		}
 	case "visibility":
 		l.hidden = l.hidden || string(value) == "hidden" || string(value) == "collapse"
