@@ -150,6 +150,9 @@ func checkLocal(s string) error {
 // lookAlike gives the ASCII text that a character stands for in a wider, smaller or styled form, such as ．for a dot. RFC
 // 6532 §3.1 lets nobody replace it, so a server that has "a.b" would not know it.
 func lookAlike(r rune) string {
+	if r == '。' || r == '｡' { // UTS 46 takes these for dots in domains; in local parts nobody does
+		return "."
+	}
 	var buf [utf8.UTFMax]byte
 	if like := string(norm.NFKC.Append(nil, buf[:utf8.EncodeRune(buf[:], r)]...)); ascii(like) {
 		return like

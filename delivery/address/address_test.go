@@ -121,7 +121,7 @@ func TestOddForms(t *testing.T) {
 		{"<ana@x.test", "", `it begins with "<"`},
 		{"ana＠x.test", "", "full-width ＠ (U+FF20): write @"},
 		{"a＠b@x.test", "", `U+FF20, which looks like "@"`},
-		{"a。b@x.test", "a。b@x.test", ""}, // no compatibility form of a dot: the peer decides
+		{"a。b@x.test", "", `U+3002, which looks like "."`},
 		{"a．b@x.test", "", `U+FF0E, which looks like "."`},
 		{"a․b@x.test", "", `U+2024, which looks like "."`},
 		{"o’hara@x.test", "", "U+2019, a typographic quote"},
