@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/mailblast/mailblast/composer"
+	"github.com/mailblast/mailblast/composer/letter/fault"
+	"github.com/mailblast/mailblast/composer/letter/field"
 	"github.com/mailblast/mailblast/composer/letter/files"
 	"github.com/mailblast/mailblast/composer/letter/mime"
 )
@@ -20,10 +22,10 @@ const maxName = 255
 
 // attachment is one of a letter's attachments.
 type attachment struct {
-	field    string
-	path     value
-	name     value  // fixed and empty: that of the path
-	below    string // what a path of single rows begins with: the folder that they stay in
+	key      string // of the campaign
+	path     field.Value
+	name     field.Value // fixed and empty: that of the path
+	below    string      // what a path of single rows begins with: the folder that they stay in
 	optional bool
 
 	file  *files.File      // of a fixed path
@@ -34,20 +36,20 @@ type attachment struct {
 func (l *loader) loadAttachments(list []Attachment) (all []attachment) {
 	total := int64(0)
 	for i, a := range list {
-		at := attachment{field: fmt.Sprintf("attachments[%d]", i), optional: a.Optional}
+		at := attachment{key: fmt.Sprintf("attachments[%d]", i), optional: a.Optional}
 		n, err := l.attach(&at, a)
-		if fault := (*files.Fault)(nil); errors.As(err, &fault) {
-			err = fault.Err
+		if f := (*files.Fault)(nil); errors.As(err, &f) {
+			err = f.Err
 		}
 		if err != nil {
-			l.inField(at.field, 0, a.Path+": "+reason(err), "")
+			l.faults.Field(at.key, 0, a.Path+": "+fault.Reason(err), "")
 			continue
 		}
 		if total += n; total > l.o.MaxMessage {
-			l.inField(at.field, 0, fmt.Sprintf("the attachments are larger than max_message, %d octets", l.o.MaxMessage), "")
+			l.faults.Field(at.key, 0, fmt.Sprintf("the attachments are larger than max_message, %d octets", l.o.MaxMessage), "")
 			return all
 		}
-		if at.file != nil || at.path.active { // else it is optional and not there
+		if at.file != nil || at.path.Active() { // else it is optional and not there
 			all = append(all, at)
 		}
 	}
@@ -60,7 +62,7 @@ func (l *loader) attachToAll() {
 	for _, v := range l.letter.languages.all {
 		v.attached = append(all[:len(all):len(all)], v.attached...)
 		for _, at := range v.attached {
-			v.varied = v.varied || at.path.active || at.name.active
+			v.varied = v.varied || at.path.Active() || at.name.Active()
 		}
 		l.letter.attaches = l.letter.attaches || len(v.attached) > 0
 	}
@@ -69,16 +71,16 @@ func (l *loader) attachToAll() {
 // attach compiles an attachment. What is the same for all letters is read and encoded now; it gives the octets that takes
 // in each.
 func (l *loader) attach(at *attachment, a Attachment) (n int64, err error) {
-	at.path = l.compile(l.letter.set, at.field+".path", a.Path, 0)
-	at.name = l.compile(l.letter.set, at.field+".name", a.Name, 0)
-	if at.path.active {
-		at.below = l.below(at.field+".path", a.Path)
+	at.path = l.fields.Value(at.key+".path", a.Path)
+	at.name = l.fields.Value(at.key+".name", a.Name)
+	if at.path.Active() {
+		at.below = l.below(at.key+".path", a.Path)
 		return 0, nil
 	}
 	if at.file, err = at.find(context.Background(), l.letter.folder, a.Path); err != nil || at.file == nil {
 		return 0, err
 	}
-	if at.name.active {
+	if at.name.Active() {
 		return at.file.Size(), nil
 	}
 	if at.fixed, err = attach(at.file, a.Path, a.Name); err != nil {
@@ -89,11 +91,11 @@ func (l *loader) attach(at *attachment, a Attachment) (n int64, err error) {
 }
 
 // below gives what a path of single rows begins with, whatever the rows hold: the folder that they stay in.
-func (l *loader) below(field, text string) string {
+func (l *loader) below(key, text string) string {
 	static, _, _ := strings.Cut(text, "{{")
 	static = static[:strings.LastIndexByte(static, '/')+1]
 	if folder := path.Clean(static); folder == "." || !filepath.IsLocal(folder) {
-		l.inField(field, 0, "a path of single rows must begin with the folder that they stay in", "such as invoices/{{ .number }}.pdf")
+		l.faults.Field(key, 0, "a path of single rows must begin with the folder that they stay in", "such as invoices/{{ .number }}.pdf")
 	}
 	return static
 }
@@ -174,11 +176,11 @@ func (l *Letter) attachmentNames(ctx context.Context, row *composer.Row) (v *ver
 		names = make([]named, len(v.attached))
 		for i := range v.attached {
 			at := &v.attached[i]
-			if names[i].path, err = re.value(at.path); err == nil {
-				names[i].name, err = re.value(at.name)
+			if names[i].path, err = re.print.Text(&at.path); err == nil {
+				names[i].name, err = re.print.Text(&at.name)
 			}
 			if err != nil {
-				return part(at.field, err)
+				return part(at.key, err)
 			}
 		}
 		return nil
@@ -213,8 +215,8 @@ func (at *attachment) get(ctx context.Context, folder *files.Folder, name string
 		return nil, content(fmt.Sprintf("attachment %s: it does not stay in %s", shownPath(name), at.below))
 	}
 	f, err = at.find(ctx, folder, name)
-	if fault := (*files.Fault)(nil); errors.As(err, &fault) {
-		err = content("attachment " + shownPath(name) + ": " + reason(fault.Err))
+	if wrong := (*files.Fault)(nil); errors.As(err, &wrong) {
+		err = content("attachment " + shownPath(name) + ": " + fault.Reason(wrong.Err))
 	}
 	return f, err
 }

@@ -101,7 +101,7 @@ func TestRowPaths(t *testing.T) {
 		{`..\secret`, "", `attachment "invoices/..\\secret.pdf": it holds a \`},
 		{"7.pdf\x00", "", `attachment "invoices/7.pdf\x00.pdf": it holds the control character U+0000`},
 		{"7\n", "", "it holds a line break"}, {"7\x1b[2J", "", `\x1b[2J`},
-		{"7\xff", "", "it is not valid UTF-8"},
+		{"7\xff", "", "is not valid UTF-8"},
 		{"out", "", "attachment invoices/out.pdf: path escapes from parent"},
 		{"fifo", "", "attachment invoices/fifo.pdf: it is no regular file"},
 		{"dir", "", "attachment invoices/dir.pdf: it is no regular file"},

@@ -3,6 +3,7 @@ package letter
 import (
 	"strings"
 
+	"github.com/mailblast/mailblast/composer/letter/fault"
 	"github.com/mailblast/mailblast/composer/letter/markup"
 )
 
@@ -14,7 +15,7 @@ type Front struct {
 	Attachments        []Attachment
 
 	// Pos tells where the value of a field begins, as Options.Pos does.
-	Pos func(field string) (file string, line, column int)
+	Pos fault.Pos
 }
 
 // fence is the line before and after front matter.
@@ -33,7 +34,7 @@ func (l *loader) parted(src markup.Source) (markup.Source, Front) {
 		lines++
 		if strings.TrimRight(line, " \t\r") == fence {
 			front, faults := l.o.Front(src.Name, yaml)
-			l.faults = append(l.faults, faults...)
+			l.faults.Add(faults...)
 			src.Text, src.Before = rest, lines
 			return src, front
 		}
@@ -41,15 +42,7 @@ func (l *loader) parted(src markup.Source) (markup.Source, Front) {
 			yaml += "\n"
 		}
 	}
-	l.faults = append(l.faults, Fault{File: src.Name, Line: 1, Column: 1, Text: "the front matter that begins here is never closed",
+	l.faults.Add(Fault{File: src.Name, Line: 1, Column: 1, Text: "the front matter that begins here is never closed",
 		Hint: "end it with a line of three hyphens"})
 	return src, Front{}
-}
-
-// inFront compiles fields of front matter: their faults are placed there.
-func (l *loader) inFront(f *Front, compile func()) {
-	was := l.pos
-	l.pos = f.Pos
-	compile()
-	l.pos = was
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mailblast/mailblast/composer/letter/field"
 	"github.com/mailblast/mailblast/composer/letter/mime"
 	"github.com/mailblast/mailblast/delivery/address"
 )
@@ -25,26 +26,26 @@ var setPrefixes = []string{"Content-", "List-", "Resent-", "Arc-"}
 func (l *loader) loadHeaders() {
 	var seen []string
 	for _, h := range l.o.Headers {
-		field := "headers." + h.Name
+		key := "headers." + h.Name
 		name := textproto.CanonicalMIMEHeaderKey(h.Name)
 		taken := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
 		switch {
 		case !fieldName(h.Name):
-			l.inField(field, 0, "a header's name is made of letters, digits and hyphens", "")
+			l.faults.Field(key, 0, "a header's name is made of letters, digits and hyphens", "")
 		case slices.Contains(set, name) || slices.ContainsFunc(setPrefixes, taken):
-			l.inField(field, 0, h.Name+" is set for you", "")
+			l.faults.Field(key, 0, h.Name+" is set for you", "")
 		case slices.Contains(seen, name):
-			l.inField(field, 0, h.Name+" is there twice", "")
+			l.faults.Field(key, 0, h.Name+" is there twice", "")
 		default:
 			seen = append(seen, name)
-			l.letter.headers = append(l.letter.headers, header{name: h.Name, value: l.headerValue(field, h.Value)})
+			l.letter.headers = append(l.letter.headers, header{name: h.Name, value: l.headerValue(key, h.Value)})
 		}
 	}
-	for field, err := range map[string]error{
+	for key, err := range map[string]error{
 		"unsubscribe.url": checkURL(l.o.Unsubscribe.URL), "unsubscribe.mailto": checkMailto(l.o.Unsubscribe.Mailto),
 	} {
 		if err != nil {
-			l.inField(field, 0, err.Error(), "")
+			l.faults.Field(key, 0, err.Error(), "")
 		}
 	}
 }
@@ -60,10 +61,10 @@ func fieldName(s string) bool {
 	return s != "" && len(s) <= 60
 }
 
-func (l *loader) headerValue(field, text string) value {
-	v := l.compile(l.letter.set, field, text, 0)
+func (l *loader) headerValue(key, text string) field.Value {
+	v := l.fields.Value(key, text)
 	if err := mime.CheckValue(text); err != nil {
-		l.inField(field, 0, err.Error(), "")
+		l.faults.Field(key, 0, err.Error(), "")
 	}
 	return v
 }

@@ -9,15 +9,13 @@ package letter
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
-	"hash"
 	"os"
 	"runtime"
-	"slices"
 
+	"github.com/mailblast/mailblast/composer/letter/fault"
+	"github.com/mailblast/mailblast/composer/letter/field"
 	"github.com/mailblast/mailblast/composer/letter/files"
 	"github.com/mailblast/mailblast/composer/letter/markup"
 )
@@ -54,7 +52,7 @@ type Options struct {
 	TempDir    string // for large attachments; "": the system's
 
 	// Pos tells where the value of a field such as "subject", "cc[0]" or "headers.X-Campaign" begins; nil: nowhere.
-	Pos func(field string) (file string, line, column int)
+	Pos fault.Pos
 	// Front parses the front matter of a template file. nil: there is none.
 	Front func(file, yaml string) (Front, Faults)
 	// Note is told, once each, of what somebody may want to look at while letters are made; it may be called by many at
@@ -64,6 +62,12 @@ type Options struct {
 
 // Null is what printing a NULL does: "fail" that row (also ""), "skip" it, or "print" Text in its place.
 type Null struct{ Do, Text string }
+
+// Fault is one thing that is wrong with a letter, Faults is everything.
+type (
+	Fault  = fault.Fault
+	Faults = fault.Faults
+)
 
 // Header is a header field; Value is a template.
 type Header struct{ Name, Value string }
@@ -101,14 +105,14 @@ type Letter struct {
 
 // fields are who a letter goes from and to.
 type fields struct {
-	from, to, replyTo, returnPath mailbox
-	cc, bcc                       []mailbox
+	from, to, replyTo, returnPath field.Mailbox
+	cc, bcc                       []field.Mailbox
 }
 
 // header is a user's header field.
 type header struct {
 	name  string
-	value value
+	value field.Value
 }
 
 const defaultMaxMessage = 25_000_000
@@ -118,24 +122,16 @@ func Load(o Options) (*Letter, error) {
 	if o.MaxMessage == 0 {
 		o.MaxMessage = defaultMaxMessage
 	}
-	l := &loader{o: o, pos: o.Pos, names: markup.Names{Columns: o.Columns, Nested: o.Nested, Vars: o.Vars, Unsubscribe: o.Unsubscribe.URL != ""}}
-	l.letter = &Letter{o: o, set: markup.NewSet(l.names, o.Campaign, l.nulls()),
-		loose: markup.NewSet(l.names, o.Campaign, markup.Nulls{Default: markup.Null{Do: markup.NullPrints}})}
-	l.letter.folder = files.New(files.Options{Root: o.Root, TempDir: o.TempDir, MaxSize: o.MaxMessage, Campaign: o.Campaign})
-	l.sum = sha256.New()
-	for _, field := range []string{o.From, o.Subject, o.Preheader, o.Locale} {
-		l.known("", []byte(field))
-	}
+	l := newLoader(o)
 	l.loadFields()
 	l.loadVersions()
 	l.loadHeaders()
 	l.attachToAll()
-	l.faults = l.faults.distinct()
-	if len(l.faults) > 0 {
+	if faults := l.faults.Faults.Distinct(); len(faults) > 0 {
 		if err := l.letter.Close(); err != nil {
-			return nil, errors.Join(l.faults, err)
+			return nil, errors.Join(faults, err)
 		}
-		return nil, l.faults
+		return nil, faults
 	}
 	l.letter.hash = hex.EncodeToString(l.sum.Sum(nil))
 	l.letter.renderers = make(chan *renderer, runtime.GOMAXPROCS(0))
@@ -171,60 +167,4 @@ func (l *Letter) take(ctx context.Context) (*renderer, error) {
 func (l *Letter) give(r *renderer) {
 	r.end()
 	l.renderers <- r
-}
-
-// loader gathers the faults while a letter is loaded.
-type loader struct {
-	o      Options
-	names  markup.Names
-	letter *Letter
-	faults Faults
-	pos    func(field string) (file string, line, column int) // of the fields being compiled
-
-	sum hash.Hash // of what is read
-
-	version    *version                 // being loaded
-	tag        string                   // its language
-	written    map[string]markup.Source // templates of the page being made, as they stand in their files
-	layoutName string
-	layoutPos  func(field string) (file string, line, column int)
-}
-
-// known takes something that every letter is made of into the hash.
-func (l *loader) known(name string, data []byte) {
-	if name != "" && !slices.Contains(l.letter.files, name) {
-		l.letter.files = append(l.letter.files, name)
-	}
-	fmt.Fprintf(l.sum, "%q %d\n", name, len(data)) // a hash never fails
-	l.sum.Write(data)
-}
-
-func (l *loader) nulls() markup.Nulls {
-	n := markup.Nulls{Default: l.null("on_null", l.o.OnNull), Columns: map[string]markup.Null{}}
-	for name, rule := range l.o.OnNulls {
-		field := "on_null." + name
-		n.Columns[name] = l.null(field, rule)
-		if l.o.Columns == nil {
-			continue
-		}
-		if i := l.names.Find(name); i < 0 {
-			l.inField(field, 0, fmt.Sprintf("the list has no column %q", name), "")
-		} else {
-			n.Columns[l.o.Columns[i]] = n.Columns[name]
-		}
-	}
-	return n
-}
-
-func (l *loader) null(field string, n Null) markup.Null {
-	switch n.Do {
-	case "", "fail":
-		return markup.Null{Do: markup.NullFails}
-	case "skip":
-		return markup.Null{Do: markup.NullSkips}
-	case "print":
-		return markup.Null{Do: markup.NullPrints, Text: n.Text}
-	}
-	l.inField(field, 0, "it is none of fail, skip and print", "")
-	return markup.Null{}
 }

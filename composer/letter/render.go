@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/mailblast/mailblast/composer"
+	"github.com/mailblast/mailblast/composer/letter/field"
 	"github.com/mailblast/mailblast/composer/letter/markup"
 	"github.com/mailblast/mailblast/composer/letter/mime"
 	"github.com/mailblast/mailblast/composer/letter/plain"
@@ -19,22 +20,23 @@ import (
 
 // renderer renders for one row at a time. Its memory is used again for the next.
 type renderer struct {
-	letter  *Letter
-	markup  *markup.Renderer
-	loose   *markup.Renderer // nil without cc, bcc and locale
-	header  mime.Header
-	scratch bytes.Buffer
-	out     bytes.Buffer
-	texts   [2][]byte // the parts in canonical form
-	boxes   []mime.Mailbox
-	choice  choice // the version for the row
+	letter *Letter
+	markup *markup.Renderer
+	loose  *markup.Renderer // nil without cc, bcc and locale
+	print  field.Printer
+	header mime.Header
+	out    bytes.Buffer
+	texts  [2][]byte // the parts in canonical form
+	boxes  []mime.Mailbox
+	choice choice // the version for the row
 }
 
 func newRenderer(l *Letter) *renderer {
 	r := &renderer{letter: l, markup: l.set.Renderer()}
-	if len(l.fields.cc)+len(l.fields.bcc) > 0 || l.languages.asked.active {
+	if len(l.fields.cc)+len(l.fields.bcc) > 0 || l.languages.asked.Active() {
 		r.loose = l.loose.Renderer()
 	}
+	r.print = field.Printer{Strict: r.markup, Loose: r.loose}
 	return r
 }
 
@@ -56,10 +58,9 @@ func (r *renderer) end() {
 	if r.loose != nil {
 		r.loose.End()
 	}
-	for _, b := range []*bytes.Buffer{&r.scratch, &r.out} {
-		if b.Cap() > keep {
-			*b = bytes.Buffer{}
-		}
+	r.print.Shrink(keep)
+	if r.out.Cap() > keep {
+		r.out = bytes.Buffer{}
 	}
 	for i := range r.texts {
 		if cap(r.texts[i]) > keep {
@@ -113,7 +114,7 @@ func (r *renderer) speak() (err error) {
 		return err
 	}
 	r.markup.Speak(r.choice.locale, "")
-	preheader, err := r.value(r.choice.preheader)
+	preheader, err := r.print.Text(&r.choice.preheader)
 	if err != nil {
 		return part("preheader", err)
 	}
@@ -137,28 +138,28 @@ func (r *renderer) parts() ([]mime.Part, error) {
 	l, v := r.letter, r.choice.version
 	var parts []mime.Part
 	var html mime.Part
-	if v.html != (markup.Ref{}) {
+	if v.HTML != (markup.Ref{}) {
 		r.out.Reset()
-		if err := r.markup.Render(&r.out, v.html); err != nil {
+		if err := r.markup.Render(&r.out, v.HTML); err != nil {
 			return nil, part(l.o.Template, err)
 		}
 		if err := leftOver(r.out.Bytes()); err != nil {
 			return nil, part(l.o.Template, err)
 		}
 		r.texts[1] = mime.Canon(r.texts[1][:0], r.out.Bytes())
-		html = mime.Part{Type: "text/html", Text: r.texts[1], Inline: v.inline}
+		html = mime.Part{Type: "text/html", Text: r.texts[1], Inline: v.Inline}
 	}
-	if v.derive {
+	if v.Derive {
 		if err := r.derived(); err != nil {
 			return nil, part(l.o.Template, err)
 		}
-	} else if v.text != (markup.Ref{}) {
+	} else if v.Text != (markup.Ref{}) {
 		r.out.Reset()
-		if err := r.markup.Render(&r.out, v.text); err != nil {
+		if err := r.markup.Render(&r.out, v.Text); err != nil {
 			return nil, part(l.textFile(), err)
 		}
 	}
-	if v.derive || v.text != (markup.Ref{}) {
+	if v.Derive || v.Text != (markup.Ref{}) {
 		if err := leftOver(r.out.Bytes()); err != nil {
 			return nil, part(l.textFile(), err)
 		}
@@ -183,20 +184,20 @@ func leftOver(text []byte) error {
 // HTML layout, put into that.
 func (r *renderer) derived() error {
 	v := r.choice.version
-	if v.wrapped {
+	if v.Wrapped {
 		r.out.Reset()
-		if err := r.markup.RenderContent(&r.out, v.html); err != nil {
+		if err := r.markup.RenderContent(&r.out, v.HTML); err != nil {
 			return err
 		}
 	}
 	text := plain.Text(r.out.Bytes(), plain.Options{})
 	r.out.Reset()
-	if !v.wrapped {
+	if !v.Wrapped {
 		r.out.WriteString(text)
 		return nil
 	}
 	r.markup.Derive(text)
-	return r.markup.Render(&r.out, v.text)
+	return r.markup.Render(&r.out, v.Text)
 }
 
 func (l *Letter) textFile() string {
@@ -210,7 +211,7 @@ func (l *Letter) textFile() string {
 func (r *renderer) fields(s composer.Stamp, form delivery.Form) error {
 	l, h := r.letter, &r.header
 	h.Reset(h.Bytes())
-	boxes, err := r.mailboxes(r.boxes[:0], &l.fields.from)
+	boxes, err := r.print.Mailboxes(r.boxes[:0], &l.fields.from)
 	if err != nil {
 		return part("from", err)
 	}
@@ -219,12 +220,12 @@ func (r *renderer) fields(s composer.Stamp, form delivery.Form) error {
 		return err
 	}
 	if l.o.ReplyTo != "" {
-		if boxes, err = r.mailboxes(r.boxes[:0], &l.fields.replyTo); err != nil {
+		if boxes, err = r.print.Mailboxes(r.boxes[:0], &l.fields.replyTo); err != nil {
 			return part("reply_to", err)
 		}
 		h.Mailboxes("Reply-To", boxes...)
 	}
-	subject, err := r.value(r.choice.subject)
+	subject, err := r.print.Text(&r.choice.subject)
 	if err != nil {
 		return part("subject", err)
 	}
@@ -232,8 +233,9 @@ func (r *renderer) fields(s composer.Stamp, form delivery.Form) error {
 	h.Date(form.Date)
 	h.Structured("Message-ID", "<"+s.MessageID+">")
 	l.o.Unsubscribe.write(h, s.Token)
-	for _, u := range l.headers {
-		text, err := r.value(u.value)
+	for i := range l.headers {
+		u := &l.headers[i]
+		text, err := r.print.Text(&u.value)
 		if err != nil {
 			return part(u.name, err)
 		}
@@ -251,19 +253,19 @@ func (r *renderer) addressees(s composer.Stamp) error {
 	if s.To != "" {
 		name, a, err := address.ParseMailbox(s.To)
 		if err != nil {
-			return invalid("to", err)
+			return field.Invalid("to", err)
 		}
 		r.header.Mailboxes("To", mime.Mailbox{Name: name, Address: a})
 		return nil
 	}
-	boxes, err := r.mailboxes(r.boxes[:0], &l.fields.to)
+	boxes, err := r.print.Mailboxes(r.boxes[:0], &l.fields.to)
 	if err != nil {
 		return part("to", err)
 	}
 	r.header.Mailboxes("To", boxes...)
 	boxes = boxes[:0]
 	for i := range l.fields.cc {
-		if boxes, err = r.mailboxes(boxes, &l.fields.cc[i]); err != nil {
+		if boxes, err = r.print.Mailboxes(boxes, &l.fields.cc[i]); err != nil {
 			return part("cc", err)
 		}
 	}

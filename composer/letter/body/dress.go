@@ -1,4 +1,4 @@
-package letter
+package body
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mailblast/mailblast/composer/letter/fault"
 	"github.com/mailblast/mailblast/composer/letter/files"
 	"github.com/mailblast/mailblast/composer/letter/markup"
 	"github.com/mailblast/mailblast/composer/letter/page"
@@ -15,7 +16,7 @@ import (
 
 // dressed finishes the templates of a page, once for all rows: images of the campaign's folder become parts of the letter,
 // and the preheader goes to the top unless a template has its own place for it.
-func (l *loader) dressed(sources []markup.Source) []markup.Source {
+func (l *Loader) dressed(sources []markup.Source) []markup.Source {
 	templates := make([]page.Template, len(sources))
 	for i, s := range sources {
 		templates[i] = page.Template{Name: s.Called(), Text: s.Text}
@@ -27,7 +28,7 @@ func (l *loader) dressed(sources []markup.Source) []markup.Source {
 			edits[n.Template] = append(edits[n.Template], e)
 		}
 	}
-	if l.version.preheader != (value{}) && !calls(p, "preheader") {
+	if l.preheader && !calls(p, "preheader") {
 		i, at := top(p)
 		edits[i] = append(edits[i], page.Edit{Offset: at, Text: preheaderText})
 	}
@@ -37,7 +38,7 @@ func (l *loader) dressed(sources []markup.Source) []markup.Source {
 		}
 		text, err := page.Apply(sources[i].Text, edits[i])
 		if err != nil {
-			l.faults = append(l.faults, Fault{File: sources[i].Name, Text: err.Error()})
+			l.Faults.Add(fault.Fault{File: sources[i].Name, Text: err.Error()})
 			continue
 		}
 		sources[i].Text, sources[i].Made = text, true
@@ -49,8 +50,8 @@ func (l *loader) dressed(sources []markup.Source) []markup.Source {
 var pictured = map[string][]string{"img": {"src"}, "body": {"background"}, "table": {"background"}, "td": {"background"}, "th": {"background"}}
 
 // picture puts the content id of an image in place of its path, if it is one of the campaign's folder.
-func (l *loader) picture(n *page.Node, sources []markup.Source) (page.Edit, bool) {
-	if l.o.Images == "link" {
+func (l *Loader) picture(n *page.Node, sources []markup.Source) (page.Edit, bool) {
+	if l.Images == "link" {
 		return page.Edit{}, false
 	}
 	for _, name := range pictured[n.Name] {
@@ -64,7 +65,7 @@ func (l *loader) picture(n *page.Node, sources []markup.Source) (page.Edit, bool
 		}
 		cid, err := l.embed(path.Dir(sources[n.Template].Name), file)
 		if err != nil {
-			l.inSource(sources[n.Template], a, file+": "+reason(err))
+			l.inSource(sources[n.Template], a, file+": "+fault.Reason(err))
 			continue
 		}
 		e := page.Edit{Offset: a.ValueStart, Length: a.ValueEnd - a.ValueStart, Text: "cid:" + cid}
@@ -87,30 +88,29 @@ func local(address string) (file string, ok bool) {
 
 // embed makes an image a part of the version's letters. Its path is relative to the template's folder, or else to the
 // campaign's.
-func (l *loader) embed(folder, file string) (cid string, err error) {
+func (l *Loader) embed(folder, file string) (cid string, err error) {
 	name := path.Join(folder, file)
 	if !l.exists(name) {
 		name = path.Clean(file)
 	}
-	part, cid, err := l.letter.folder.Inline(context.Background(), name)
-	if fault := (*files.Fault)(nil); errors.As(err, &fault) {
-		err = fault.Err
+	part, cid, err := l.Folder.Inline(context.Background(), name)
+	if f := (*files.Fault)(nil); errors.As(err, &f) {
+		err = f.Err
 	}
-	if err == nil && !slices.Contains(l.version.inline, part) {
-		l.version.inline = append(l.version.inline, part)
-		l.known(name, []byte(cid))
+	if err == nil && !slices.Contains(l.body.Inline, part) {
+		l.body.Inline = append(l.body.Inline, part)
+		l.Read(name, []byte(cid))
 	}
 	return cid, err
 }
 
 // inSource tells of an attribute of a template, at its place in the file as it was written.
-func (l *loader) inSource(src markup.Source, a *page.Attribute, text string) {
+func (l *Loader) inSource(src markup.Source, a *page.Attribute, text string) {
 	at := a.ValueStart
 	if written, ok := l.written[src.Name]; ok {
 		src, at = written, max(0, strings.Index(written.Text, a.Value))
 	}
-	f := inFile(markup.Fault{Source: src, Offset: at, Text: text, Hint: "images: link leaves addresses as they are written"})
-	l.faults = append(l.faults, f)
+	l.Faults.Source(markup.Fault{Source: src, Offset: at, Text: text, Hint: "images: link leaves addresses as they are written"})
 }
 
 // calls tells whether an action calls a function.

@@ -1,4 +1,5 @@
-package letter
+// Package fault says what is wrong with a letter, and where: in a line of a template file, or in a field of the campaign.
+package fault
 
 import (
 	"errors"
@@ -49,8 +50,8 @@ func (f Faults) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// distinct drops what was found again in another language.
-func (f Faults) distinct() Faults {
+// Distinct drops what was found again, in another language.
+func (f Faults) Distinct() Faults {
 	var kept Faults
 	for _, one := range f {
 		if !slices.Contains(kept, one) {
@@ -68,8 +69,8 @@ func place(text string, offset int) (line, column int, excerpt string) {
 	return 1 + strings.Count(text[:start], "\n"), 1 + utf8.RuneCountInString(text[start:offset]), strings.TrimSuffix(excerpt, "\r")
 }
 
-// inFile is a fault of a template file.
-func inFile(f markup.Fault) Fault {
+// InFile is a fault of a template file.
+func InFile(f markup.Fault) Fault {
 	line, column, excerpt := place(f.Source.Text, f.Offset)
 	if line += f.Source.Before; f.Source.Made { // nobody wrote this line
 		line, column, excerpt = 0, 0, ""
@@ -77,22 +78,47 @@ func inFile(f markup.Fault) Fault {
 	return Fault{File: f.Source.Name, Line: line, Column: column, Text: f.Text, Hint: f.Hint, Excerpt: excerpt}
 }
 
-// inField is a fault of a field of the campaign, n octets into its value.
-func (l *loader) inField(field string, n int, text, hint string) {
-	f := Fault{File: field, Text: field + ": " + text, Hint: hint}
-	if l.pos != nil {
-		f.File, f.Line, f.Column = l.pos(field)
-		if f.Column > 0 {
-			f.Column += n
-		}
-	} else {
-		f.Text = text
-	}
-	l.faults = append(l.faults, f)
+// Pos tells where the value of a field such as "subject", "cc[0]" or "headers.X-Campaign" begins; nil: nowhere.
+type Pos func(field string) (file string, line, column int)
+
+// List gathers faults.
+type List struct {
+	Faults Faults
+	Pos    Pos // of the fields being looked at
 }
 
-// reason is what kept a file from being read, without its name.
-func reason(err error) string {
+// Add adds faults.
+func (l *List) Add(fs ...Fault) { l.Faults = append(l.Faults, fs...) }
+
+// Source adds faults of template files.
+func (l *List) Source(fs ...markup.Fault) {
+	for _, f := range fs {
+		l.Add(InFile(f))
+	}
+}
+
+// Field adds a fault of a field, n octets into its value.
+func (l *List) Field(field string, n int, text, hint string) {
+	f := Fault{File: field, Text: text, Hint: hint}
+	if l.Pos != nil {
+		f.Text = field + ": " + text
+		if f.File, f.Line, f.Column = l.Pos(field); f.Column > 0 {
+			f.Column += n
+		}
+	}
+	l.Add(f)
+}
+
+// In looks at fields whose places are told by another Pos.
+func (l *List) In(pos Pos, look func()) {
+	was := l.Pos
+	l.Pos = pos
+	look()
+	l.Pos = was
+}
+
+// Reason is what kept a file from being read, without its name.
+func Reason(err error) string {
 	var p *fs.PathError
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
