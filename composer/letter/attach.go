@@ -243,7 +243,7 @@ func (at *attachment) find(ctx context.Context, folder *files.Folder, name strin
 func shownPath(name string) string {
 	const most = 200
 	if len(name) > most {
-		name = name[:most] + "…"
+		name = strings.ToValidUTF8(name[:most], "") + "…"
 	}
 	if q := strconv.Quote(name); len(q) != len(name)+2 {
 		return q

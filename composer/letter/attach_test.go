@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/jhillyerd/enmime/v2"
 
@@ -118,7 +119,7 @@ func TestRowPaths(t *testing.T) {
 		}
 		if u := (*delivery.Unfit)(nil); !errors.As(err, &u) || u.Status != delivery.Failed || u.Class != delivery.ClassContent || !strings.Contains(u.Text, c.fault) {
 			t.Errorf("%.20q: %v; want %s", c.n, err, c.fault)
-		} else if strings.ContainsAny(u.Text, "\n\x00\x1b\xff") {
+		} else if strings.ContainsAny(u.Text, "\n\x00\x1b") || !utf8.ValidString(u.Text) {
 			t.Errorf("%.20q: %q cannot be shown", c.n, u.Text)
 		}
 	}

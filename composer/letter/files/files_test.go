@@ -156,11 +156,12 @@ func TestDevice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer root.Close()
 	d := New(Options{Root: root, TempDir: t.TempDir(), MaxSize: 1000})
-	defer d.Close()
 	if _, err := d.Get(t.Context(), "zero"); err == nil || !strings.Contains(err.Error(), "it is no regular file") {
 		t.Errorf("a device: %v", err)
+	}
+	if err := errors.Join(d.Close(), root.Close()); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -171,7 +172,6 @@ func TestPipeInPlaceOfFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer root.Close()
 	path := filepath.Join(dir, "a")
 	if err := os.WriteFile(path+".file", []byte("A"), 0o600); err != nil {
 		t.Fatal(err)
@@ -214,6 +214,9 @@ func TestPipeInPlaceOfFile(t *testing.T) {
 	}
 	close(stop)
 	wg.Wait()
+	if err := root.Close(); err != nil {
+		t.Error(err)
+	}
 	if opened == 0 || opened == 5000 {
 		t.Errorf("opened %d of 5000 times: nothing was tried", opened)
 	}
