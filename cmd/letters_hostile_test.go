@@ -71,9 +71,10 @@ func TestHostileRows(t *testing.T) {
 			s.write("campaign.yaml", fmt.Sprintf(hostileCampaign, fill(t, s, rows), peer.Port()))
 			clean(t, s.run("check"), exitOK, exitData)
 			clean(t, s.run("check", "--show", "skipped"), exitOK, exitData)
-			clean(t, s.run("send", "--yes", "-v"), exitOK)
+			onTerminal(t, s, "send", "--yes", "-v")
 			clean(t, s.run("status"), exitOK)
 			clean(t, s.run("report"), exitOK)
+			onTerminal(t, s, "report")
 			clean(t, s.run("report", "-o", "json"), exitOK)
 			clean(t, s.run("send", "-n", "--json", "-v"), exitOK)
 			clean(t, s.run("preview", "--to", "eve@x.test"), exitOK)
@@ -114,10 +115,27 @@ func clean(t *testing.T, e ended, codes ...int) {
 		t.Fatalf("exit code %d\n%.2000s%.2000s", e.code, e.out, e.err)
 	}
 	for _, text := range []string{e.out, e.err} {
+		data := strings.HasPrefix(text, "{") // JSON, where turned text is data like any other
 		if i := strings.IndexFunc(text, func(r rune) bool {
-			return unicode.IsControl(r) && r != '\n' || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp)
+			return unicode.IsControl(r) && r != '\n' || !data && unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp)
 		}); i >= 0 {
 			t.Errorf("%q is printed raw", text[max(0, i-60):min(len(text), i+30)])
+		}
+	}
+}
+
+// onTerminal runs a command on a terminal, where a bar is drawn, and demands that no value is printed that would move it.
+func onTerminal(t *testing.T, s *sending, args ...string) {
+	t.Helper()
+	s.wrap = []string{need(t, "python3", "python3"), "-c", "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"}
+	defer func() { s.wrap = nil }()
+	e := s.run(args...).exits(exitOK)
+	if !strings.Contains(e.out, "sent") {
+		t.Errorf("the terminal shows %.300q", e.out)
+	}
+	for _, raw := range []string{"\x1b[2J", "\x1b]0;", "\u009b", "\x9b31m", "\a", "\u202e", "\u2066", "\u2028", "\x00"} {
+		if i := strings.Index(e.out, raw); i >= 0 {
+			t.Errorf("%q reaches the terminal", e.out[max(0, i-60):min(len(e.out), i+30)])
 		}
 	}
 }
