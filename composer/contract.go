@@ -20,10 +20,12 @@ type Column struct {
 
 // Row is one row of a recipient list.
 type Row struct {
-	Number int    // its place in the list, from 1
-	Line   int    // the line of the file it began on; 0 for databases
-	Ref    int64  // where the row store keeps it
-	Values []any  // one a column: nil (NULL), string, int64, float64, bool, or a fmt.Stringer with the value's text form
+	Number int   // its place in the list, from 1
+	Line   int   // the line of the file, or the row of the sheet, it began on; 0 for databases
+	Ref    int64 // where the row store keeps it
+	// Values has one a column: nil (NULL), string, int64, float64, bool, a fmt.Stringer with the value's text form, or
+	// nested ones: map[string]any and []any of the same, whose text form is compact JSON.
+	Values []any
 	Fault  string // why the row cannot be used, such as "3 fields, the header has 4"; Values may be short then
 }
 

@@ -1,45 +1,64 @@
 // Package rows reads a campaign's recipients, once, into a row store (package store):
 //
-//  1. Read opens the source: a CSV or TSV file, PostgreSQL, or SQLite;
+//  1. Read opens the source: a file or standard input (package file), PostgreSQL, or SQLite;
 //  2. a database is asked in one short read-only transaction, and its answer is streamed;
 //  3. every row is appended to the store, a file that nobody else can read and that is gone when the process is;
-//  4. a read that breaks is started again into a fresh store: no gap, no repeat;
+//  4. a read that breaks is started again into a fresh store: no gap, no repeat; standard input cannot be;
 //  5. the store serves the rows in their order (Each) and one by one (At) for as long as the campaign runs.
 //
 // A row that cannot be used (ragged, not UTF-8, too large) is kept with its Fault, so that it is accounted for.
 //
 // # Text forms
 //
-// What a template prints of a value. The Go type is what it computes with.
+// What a template prints of a value (Text). The Go type is what it computes with.
 //
 //	PostgreSQL                        Go       text
 //	bool                              bool     true, false
 //	int2, int4, int8, oid             int64    -7
-//	float4, float8                    float64  the shortest that reads back the same: 0.1, 1e+21, NaN, +Inf
-//	numeric, money                    string   as the server gives it, every digit: 12.50
+//	float4, float8                    float64  the shortest that reads back the same, without an exponent: 0.1, NaN, +Inf
+//	numeric, money                    string   as the server gives it, every digit: 12.50, $12.50
 //	text, varchar, name, citext       string   as it is
 //	char(n)                           string   without the padding
 //	date                              Moment   2006-01-02
 //	time                              Moment   15:04:05, fractions when there are any: 15:04:05.25
 //	timetz                            Moment   15:04:05+01:00
 //	timestamp                         Moment   2006-01-02 15:04:05
-//	timestamptz                       Moment   2006-01-02 15:04:05+01:00, in the session's time zone
-//	infinity, years before 1          string   as the server gives them
-//	json, jsonb                       string   compact: {"a":[1,2]}
-//	uuid, inet, interval, enums, …    string   as the server gives it
-//	arrays, ranges, composites        string   as the server gives it: {a,b}
+//	timestamptz                       Moment   2006-01-02 15:04:05+01:00, in the session's time zone (timezone= in the dsn)
+//	infinity, 24:00, years before 1   string   as the server gives them
+//	interval                          string   as the server gives it, months in full: 2 months 1 day 04:05:06
+//	json, jsonb                       nested   compact JSON, keys in order: {"a":[1,2]}; a text or number alone is one
+//	arrays                            []any    a JSON list of what their elements are, NULL is null: ["a",null]
+//	arrays of enums, of users' types  string   as the server gives it: {a,b}; with ::text[] a list
+//	uuid, inet, enums, ranges, …      string   as the server gives it
+//	composites                        string   as the server gives it: (a,1); with to_jsonb() nested
+//	domains                                    as the type below them
 //	bytea                             string   base64 (RFC 4648 §4)
 //	NULL                              nil
 //
 //	SQLite, by what is stored         Go       text
 //	INTEGER                           int64    -7; in a column declared BOOL or BOOLEAN 0 and 1 are bool
 //	REAL                              float64  as above
-//	TEXT                              string   as it is; declared JSON: compact
+//	TEXT                              string   as it is
+//	TEXT declared JSON, JSONB         nested   as above; what is no JSON is a faulty row
 //	TEXT declared DATE                Moment   2006-01-02; with a time of day but midnight as DATETIME
 //	TEXT declared DATETIME, TIMESTAMP Moment   2006-01-02 15:04:05; with a zone but UTC 2006-01-02 15:04:05+01:00
 //	TEXT declared TIME                Moment   15:04:05
 //	such TEXT that is no time         string   as it is
 //	BLOB                              string   base64
+//
+//	JSON                              Go       text
+//	objects, arrays                   nested   compact JSON: map[string]any, []any
+//	integers of 64 bits               int64    as they are
+//	other numbers                     float64  when that prints the same digits; else string, as they are: 12.50
+//	a key that an object has not      nil      NULL, as null is
+//
+//	Excel                             Go       text
+//	text, rich text                   string   as it is; an empty cell is an empty string
+//	numbers                           int64, float64: the 15 digits a workbook keeps, never 4.9E+10
+//	numbers with leading zeros        string   as they are shown, by their format: 01067, 012-34-5678
+//	percentages, hours past 24        string   as they are shown: 12.5%, 26:30:00
+//	dates and times, by their format  Moment   as above
+//	formulas                                   what the workbook has calculated
 //
 //	CSV, TSV                          string   as it is; an empty field is an empty string
 package rows

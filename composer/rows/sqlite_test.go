@@ -62,6 +62,8 @@ func TestSQLiteTextForms(t *testing.T) {
 		{"TIME", "'soon'", "soon"},
 		{"JSON", `'{"a": [1, 2]}'`, `json {"a":[1,2]}`},
 		{"JSON", `'{"a": '`, "\x00column v: it ends too early|NULL"},
+		{"JSONB", `'[1, 2.50, null]'`, `json [1,"2.50",null]`},
+		{"json", "NULL", "NULL"},
 		{"BLOB", "x'00ff'", "AP8="},
 		{"", "'x'", "x"},
 	} {

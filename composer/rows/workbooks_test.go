@@ -117,7 +117,9 @@ func (b *maker) check(err error) {
 	}
 }
 
-func (b *maker) day(y, m, d int) time.Time { return time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC) }
+func (b *maker) day(y, m, d int) time.Time {
+	return time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC)
+}
 
 func (b *maker) sheet(name string) {
 	_, err := b.f.NewSheet(name)
