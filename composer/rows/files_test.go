@@ -24,8 +24,11 @@ func zst(t *testing.T, s string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer z.Close()
-	return string(z.EncodeAll([]byte(s), nil))
+	packed := z.EncodeAll([]byte(s), nil)
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return string(packed)
 }
 
 func gz(t *testing.T, s string) string {

@@ -300,6 +300,23 @@ func TestPostgresTimeLimit(t *testing.T) {
 	}
 }
 
+// A table that somebody else rewrites is waited for, and then the reason is told.
+func TestPostgresLocked(t *testing.T) {
+	dsn, db := database(t, `CREATE TABLE people (email text)`)
+	tx, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if _, err := tx.Exec(`LOCK TABLE people IN ACCESS EXCLUSIVE MODE`); err != nil {
+		t.Fatal(err)
+	}
+	e := fault(t, rows.Source{DSN: dsn + "&statement_timeout=20000&lock_timeout=50", Query: "SELECT email FROM people"})
+	if e.Kind != rows.Unreachable || e.Text != "the query waited too long for a lock on a table" {
+		t.Errorf("kind %d, %v", e.Kind, e)
+	}
+}
+
 // A connection that is cut in the middle of a read costs nothing: no gap and no repeat.
 func TestPostgresCut(t *testing.T) {
 	const want = 60_000

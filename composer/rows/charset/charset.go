@@ -27,8 +27,9 @@ type Charset struct {
 
 // names are what IANA and WHATWG call otherwise or not at all.
 var names = map[string]string{
-	"utf8": "utf-8", "unicode": "utf-16", "ucs-2": "utf-16", "ansi": "windows-1252", "cp1250": "windows-1250", "cp1251": "windows-1251", "cp1252": "windows-1252",
-	"latin9": "iso-8859-15", "latin-1": "iso-8859-1", "latin-2": "iso-8859-2", "latin-9": "iso-8859-15",
+	"utf8": "utf-8", "unicode": "utf-16", "ucs-2": "utf-16",
+	"ansi": "windows-1252", "cp1250": "windows-1250", "cp1251": "windows-1251", "cp1252": "windows-1252",
+	"latin-1": "iso-8859-1", "latin-2": "iso-8859-2", "latin9": "iso-8859-15", "latin-9": "iso-8859-15",
 	"mac": "macintosh", "macroman": "macintosh", "mac-roman": "macintosh", "cp866": "ibm866", "sjis": "shift_jis", "cp932": "shift_jis",
 }
 
@@ -77,7 +78,8 @@ type Error struct {
 func (e *Error) Error() string { return e.Text }
 
 var marks = []struct{ mark, name string }{
-	{"\xef\xbb\xbf", "utf-8"}, {"\xff\xfe\x00\x00", "utf-32"}, {"\x00\x00\xfe\xff", "utf-32"}, {"\xff\xfe", "utf-16le"}, {"\xfe\xff", "utf-16be"},
+	{"\xef\xbb\xbf", "utf-8"}, {"\xff\xfe\x00\x00", "utf-32"}, {"\x00\x00\xfe\xff", "utf-32"},
+	{"\xff\xfe", "utf-16le"}, {"\xfe\xff", "utf-16be"},
 }
 
 // marked gives the charset that a byte order mark tells.

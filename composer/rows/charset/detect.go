@@ -44,7 +44,8 @@ func Detect(open func() (io.Reader, error), declared string) (Charset, error) {
 	case s.nul > 0:
 		return Charset{}, &Error{Line: s.nul, Text: "this is no text file: it has a NUL octet"}
 	case s.escape > 0:
-		return Charset{}, &Error{Line: s.escape, Text: "the file has escape sequences as ISO-2022-JP has them", Hint: "write charset: iso-2022-jp under recipients, if it is that"}
+		return Charset{}, &Error{Line: s.escape, Text: "the file has escape sequences as ISO-2022-JP has them",
+			Hint: "write charset: iso-2022-jp under recipients, if it is that"}
 	case s.valid:
 		name = "utf-8"
 	default:
@@ -114,7 +115,8 @@ func (s *overview) block(part []byte, line int) (kept int) {
 	if at := bytes.IndexByte(part, 0); at >= 0 && s.nul == 0 {
 		s.nul = lineOf(at)
 	}
-	if at := bytes.IndexByte(part, 0x1b); at >= 0 && s.escape == 0 && at+1 < len(part) && (part[at+1] == '$' || part[at+1] == '(') {
+	at := bytes.IndexByte(part, 0x1b)
+	if at >= 0 && s.escape == 0 && at+1 < len(part) && (part[at+1] == '$' || part[at+1] == '(') {
 		s.escape = lineOf(at)
 	}
 	s.valid = s.valid && utf8.Valid(part)
@@ -131,7 +133,8 @@ func (s overview) against(c Charset) error {
 	is := s.mark
 	switch {
 	case is != "" && is != c.Name && !(c.Name == "utf-16" && strings.HasPrefix(is, "utf-16")):
-		return &Error{Line: 1, Text: fmt.Sprintf("charset is %s, but the file begins with the mark of %s", c.Name, is), Hint: "leave charset out"}
+		return &Error{Line: 1, Text: fmt.Sprintf("charset is %s, but the file begins with the mark of %s", c.Name, is),
+			Hint: "leave charset out"}
 	case is == "" && s.wide != "" && s.wide != c.Name && c.Name != "utf-16":
 		return &Error{Text: fmt.Sprintf("charset is %s, but the file is %s", c.Name, s.wide), Hint: "leave charset out"}
 	case s.valid && s.high && c.enc != nil && is == "" && s.wide == "":
@@ -162,7 +165,8 @@ type spot struct {
 
 // judge reads all words, and gives windows-1252 or says why not.
 func judge(in io.Reader) (string, error) {
-	e := &evidence{bad: make([]int, len(candidates)), broken: make([]bool, len(candidates)), first: make([]spot, len(candidates)), seen: map[string]struct{}{}}
+	n := len(candidates)
+	e := &evidence{bad: make([]int, n), broken: make([]bool, n), first: make([]spot, n), seen: map[string]struct{}{}}
 	b := bufio.NewReaderSize(in, sample)
 	line := 1
 	var word []byte
@@ -241,69 +245,4 @@ func (e *evidence) count(word []byte, line int) {
 		}
 		i += n
 	}
-}
-
-// rival tells that a candidate could be what the text is in.
-func (e *evidence) rival(i int) bool {
-	c := candidates[i]
-	if c.rank == low && !e.low || c.rank == script && !e.dense {
-		return false
-	}
-	return !e.broken[i] && e.bad[i]*10 <= e.words
-}
-
-func (e *evidence) verdict() (string, error) {
-	switch {
-	case e.runs > e.stray: // UTF-8 with some rows that are not, each of which is a fault of its own
-		return "utf-8", nil
-	case e.runs*2 >= e.stray && e.runs > 0:
-		return "", &Error{Line: e.other, Text: fmt.Sprintf("line %d is not UTF-8, and line %d is: the file mixes encodings", e.other, e.run), Hint: saveHint}
-	}
-	at := e.odd
-	for i := range candidates {
-		if f := e.first[i]; e.rival(i) && f.line > 0 && (at.line == 0 || f.line < at.line) {
-			at = f
-		}
-	}
-	if at.line == 0 {
-		return candidates[0].name, nil
-	}
-	return "", e.refuse(at)
-}
-
-// refuse shows a word as those read it that may be right.
-func (e *evidence) refuse(at spot) *Error {
-	var texts []string
-	by := map[string][]string{}
-	example := ""
-	for i, c := range candidates {
-		r := read(i, at.word)
-		if !e.rival(i) || !r.plausible {
-			continue
-		}
-		if by[r.text] == nil {
-			texts = append(texts, r.text)
-		}
-		by[r.text] = append(by[r.text], c.name)
-		if example == "" || e.dense && c.rank == script && candidateRank(example) != script {
-			example = c.name
-		}
-	}
-	if len(texts) == 0 {
-		return &Error{Line: at.line, Text: fmt.Sprintf("the file is not UTF-8, and %q is no word in any encoding that is likely", at.word), Hint: saveHint}
-	}
-	for i, t := range texts {
-		texts[i] = fmt.Sprintf("%q (%s)", t, strings.Join(by[t], ", "))
-	}
-	return &Error{Line: at.line, Text: "the file is not UTF-8, and a word may read " + strings.Join(texts[:min(len(texts), mostShown)], " or "),
-		Hint: fmt.Sprintf("write the charset that reads right under recipients, such as charset: %s; or %s", example, saveHint)}
-}
-
-func candidateRank(name string) rank {
-	for _, c := range candidates {
-		if c.name == name {
-			return c.rank
-		}
-	}
-	return likely
 }

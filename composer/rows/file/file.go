@@ -77,7 +77,8 @@ const (
 )
 
 // formats are the kinds by the ending of the name.
-var formats = map[string]format{".csv": delimited, ".tsv": delimited, ".txt": delimited, ".jsonl": objects, ".ndjson": objects, ".json": objects, ".xlsx": workbook}
+var formats = map[string]format{".csv": delimited, ".tsv": delimited, ".txt": delimited,
+	".jsonl": objects, ".ndjson": objects, ".json": objects, ".xlsx": workbook}
 
 // File is a list to be read.
 type File struct {
@@ -100,23 +101,10 @@ func Open(src Source) (*File, error) {
 	ext := filepath.Ext(packed)
 	f.format, f.tabs = formats[ext], ext == ".tsv"
 	if f.format == unnamed || f.format == workbook && packed != name {
-		e := fault(0, "a list is a .csv, .tsv, .txt, .jsonl, .ndjson or .json file, each also as .gz or .zst, or an .xlsx workbook")
-		if hint, ok := elsewhere[ext]; ok {
-			e.Hint = hint
-		}
-		return nil, e
+		return nil, fault(0, "a list is a .csv, .tsv, .txt, .jsonl, .ndjson or .json file, each also as .gz or .zst, or an .xlsx workbook")
 	}
 	return f, nil
 }
-
-// elsewhere says what to do about files that people have.
-var elsewhere = map[string]string{
-	".xls": resave, ".xlsb": resave, ".xlsm": resave, ".ods": resave, ".numbers": "export it from Numbers as Excel or as CSV",
-	".zip": "unpack it first", ".db": "a SQLite file is recipients: {dsn: \"sqlite:FILE\", query: SELECT …}",
-	".sqlite": "a SQLite file is recipients: {dsn: \"sqlite:FILE\", query: SELECT …}",
-}
-
-const resave = "open it in a spreadsheet program and save it as .xlsx, or as CSV UTF-8"
 
 func fault(line int, format string, args ...any) *Error {
 	return &Error{Line: line, Text: fmt.Sprintf(format, args...)}

@@ -74,7 +74,8 @@ func (f *File) copy(ctx context.Context) error {
 	case in.err != nil:
 		return &Error{Kind: Missing, Text: "reading it broke, and it cannot be started again: " + in.err.Error(), Err: in.err}
 	case in.left < 0:
-		return &Error{Kind: Full, Text: fmt.Sprintf("the list is larger than %d octets, the limit of a row store (MaxStore)", f.src.Max), Hint: "split the list"}
+		return &Error{Kind: Full, Hint: "split the list",
+			Text: fmt.Sprintf("the list is larger than %d octets, the limit of a row store (MaxStore)", f.src.Max)}
 	case err != nil:
 		return unwritable(err)
 	}
