@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/mailblast/mailblast/composer/letter/attachment"
 	"github.com/mailblast/mailblast/composer/letter/body"
 	"github.com/mailblast/mailblast/composer/letter/field"
 	"github.com/mailblast/mailblast/composer/letter/locale"
@@ -21,8 +22,7 @@ type version struct {
 	locale    locale.Locale
 	subject   field.Value
 	preheader field.Value
-	attached  []attachment
-	varied    bool // what is attached differs from row to row
+	attached  attachment.List
 }
 
 // languages finds the version for a row.
@@ -90,7 +90,7 @@ func (ls *languages) find(asked string) (c choice, missing string) {
 func (l *Letter) speaks(r *renderer) (choice, error) {
 	asked, err := r.print.Text(&l.languages.asked)
 	if err != nil {
-		return choice{}, part("locale", err)
+		return choice{}, markup.In("locale", err)
 	}
 	return l.languages.choose(asked), nil
 }
@@ -146,11 +146,20 @@ func (l *loader) loadVersion(tag string, src markup.Source, front, usual Front) 
 	}
 	for _, f := range []*Front{&front, &usual} {
 		if len(f.Attachments) > 0 {
-			l.faults.In(f.Pos, func() { v.attached = l.loadAttachments(f.Attachments) })
+			l.faults.In(f.Pos, func() { v.attached = l.attachments.Load(f.Attachments) })
 			break
 		}
 	}
 	v.Body = l.bodies.Load(src, e)
+}
+
+// attachToAll gives every version what goes with all letters, beside its own.
+func (l *loader) attachToAll() {
+	all := l.attachments.Load(l.o.Attachments)
+	for _, v := range l.letter.languages.all {
+		v.attached = append(all[:len(all):len(all)], v.attached...)
+		l.letter.attaches = l.letter.attaches || len(v.attached) > 0
+	}
 }
 
 // standard is the language of a letter that does not say.

@@ -14,6 +14,7 @@ import (
 	"os"
 	"runtime"
 
+	"github.com/mailblast/mailblast/composer/letter/attachment"
 	"github.com/mailblast/mailblast/composer/letter/fault"
 	"github.com/mailblast/mailblast/composer/letter/field"
 	"github.com/mailblast/mailblast/composer/letter/files"
@@ -72,13 +73,8 @@ type (
 // Header is a header field; Value is a template.
 type Header struct{ Name, Value string }
 
-// Attachment is a file in the campaign's folder. Path and Name may be templates; a path that is one begins with the folder
-// that it stays in, such as invoices/{{ .number }}.pdf.
-type Attachment struct {
-	Path     string
-	Name     string // that recipients see; "": the file's own
-	Optional bool   // a letter whose file is not there goes without it; else it does not go
-}
+// Attachment is a file to attach.
+type Attachment = attachment.Source
 
 // Unsubscribe says how to leave the list. {token} in it stands for the recipient's token.
 type Unsubscribe struct {

@@ -6,6 +6,7 @@ import (
 	"hash"
 	"slices"
 
+	"github.com/mailblast/mailblast/composer/letter/attachment"
 	"github.com/mailblast/mailblast/composer/letter/body"
 	"github.com/mailblast/mailblast/composer/letter/fault"
 	"github.com/mailblast/mailblast/composer/letter/field"
@@ -20,7 +21,9 @@ type loader struct {
 	faults *fault.List
 	fields field.Compiler
 	bodies *body.Loader
-	sum    hash.Hash // of what is read
+
+	attachments *attachment.Loader
+	sum         hash.Hash // of what is read
 }
 
 func newLoader(o Options) *loader {
@@ -32,6 +35,7 @@ func newLoader(o Options) *loader {
 	l.fields = field.Compiler{Names: names, Set: l.letter.set, Loose: l.letter.loose, Faults: l.faults}
 	l.bodies = &body.Loader{Root: o.Root, Folder: l.letter.folder, Names: names, Set: l.letter.set, Faults: l.faults,
 		Text: o.Text, Images: o.Images, Languages: o.Locale != "", Read: l.known}
+	l.attachments = &attachment.Loader{Folder: l.letter.folder, Fields: &l.fields, Faults: l.faults, Max: o.MaxMessage, Read: l.known}
 	for _, text := range []string{o.From, o.Subject, o.Preheader, o.Locale} {
 		l.known("", []byte(text))
 	}

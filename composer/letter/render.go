@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
-	"unicode"
 
 	"github.com/mailblast/mailblast/composer"
+	"github.com/mailblast/mailblast/composer/letter/attachment"
+	"github.com/mailblast/mailblast/composer/letter/fault"
 	"github.com/mailblast/mailblast/composer/letter/field"
 	"github.com/mailblast/mailblast/composer/letter/markup"
 	"github.com/mailblast/mailblast/composer/letter/mime"
@@ -72,17 +73,40 @@ func (r *renderer) end() {
 // Render implements composer.Letter. Every letter is 7-bit, whatever the peer takes, so that no server on the way has to
 // change it.
 func (l *Letter) Render(ctx context.Context, row *composer.Row, s composer.Stamp, f delivery.Form) (delivery.Body, error) {
-	files, err := l.attachments(ctx, row)
+	held, err := l.attachments(ctx, row)
 	if err != nil {
 		return nil, l.unfit(err)
 	}
-	body, err := l.render(ctx, row, s, f, files.all)
+	body, err := l.render(ctx, row, s, f, held.All)
 	if err != nil {
-		files.release()
+		held.Release()
 		return nil, err
 	}
-	body.Release = files.release
+	body.Release = held.Release
 	return body, nil
+}
+
+// attachments gives those of a row. The renderer is given back before files are read, so that a slow disk does not keep
+// others from rendering.
+func (l *Letter) attachments(ctx context.Context, row *composer.Row) (held attachment.Held, err error) {
+	if !l.attaches {
+		return held, nil
+	}
+	v, names := l.languages.all[""], []attachment.Named(nil)
+	if len(l.languages.all) > 1 || v.attached.Varied() {
+		err = l.with(ctx, row, func(re *renderer) (err error) {
+			if err = re.speak(); err != nil {
+				return err
+			}
+			v = re.choice.version
+			names, err = v.attached.Names(&re.print)
+			return err
+		})
+	}
+	if err != nil {
+		return held, err
+	}
+	return v.attached.Open(ctx, l.folder, names, l.o.MaxMessage)
 }
 
 func (l *Letter) render(ctx context.Context, row *composer.Row, s composer.Stamp, f delivery.Form, files []*mime.Attachment) (*mime.Body, error) {
@@ -103,7 +127,7 @@ func (l *Letter) render(ctx context.Context, row *composer.Row, s composer.Stamp
 		return nil, l.unfit(err)
 	}
 	if size, _, _ := body.Needs(); size > l.o.MaxMessage {
-		return nil, errors.Join(content(fmt.Sprintf("the letter has %d octets, more than max_message %d", size, l.o.MaxMessage)), body.Close())
+		return nil, errors.Join(fault.Row(fmt.Sprintf("the letter has %d octets, more than max_message %d", size, l.o.MaxMessage)), body.Close())
 	}
 	return body, nil
 }
@@ -116,7 +140,7 @@ func (r *renderer) speak() (err error) {
 	r.markup.Speak(r.choice.locale, "")
 	preheader, err := r.print.Text(&r.choice.preheader)
 	if err != nil {
-		return part("preheader", err)
+		return markup.In("preheader", err)
 	}
 	r.markup.Speak(r.choice.locale, preheader)
 	return nil
@@ -141,27 +165,27 @@ func (r *renderer) parts() ([]mime.Part, error) {
 	if v.HTML != (markup.Ref{}) {
 		r.out.Reset()
 		if err := r.markup.Render(&r.out, v.HTML); err != nil {
-			return nil, part(l.o.Template, err)
+			return nil, markup.In(l.o.Template, err)
 		}
 		if err := leftOver(r.out.Bytes()); err != nil {
-			return nil, part(l.o.Template, err)
+			return nil, markup.In(l.o.Template, err)
 		}
 		r.texts[1] = mime.Canon(r.texts[1][:0], r.out.Bytes())
 		html = mime.Part{Type: "text/html", Text: r.texts[1], Inline: v.Inline}
 	}
 	if v.Derive {
 		if err := r.derived(); err != nil {
-			return nil, part(l.o.Template, err)
+			return nil, markup.In(l.o.Template, err)
 		}
 	} else if v.Text != (markup.Ref{}) {
 		r.out.Reset()
 		if err := r.markup.Render(&r.out, v.Text); err != nil {
-			return nil, part(l.textFile(), err)
+			return nil, markup.In(l.textFile(), err)
 		}
 	}
 	if v.Derive || v.Text != (markup.Ref{}) {
 		if err := leftOver(r.out.Bytes()); err != nil {
-			return nil, part(l.textFile(), err)
+			return nil, markup.In(l.textFile(), err)
 		}
 		r.texts[0] = mime.Canon(r.texts[0][:0], r.out.Bytes())
 		parts = append(parts, mime.Part{Type: "text/plain", Text: r.texts[0]})
@@ -213,7 +237,7 @@ func (r *renderer) fields(s composer.Stamp, form delivery.Form) error {
 	h.Reset(h.Bytes())
 	boxes, err := r.print.Mailboxes(r.boxes[:0], &l.fields.from)
 	if err != nil {
-		return part("from", err)
+		return markup.In("from", err)
 	}
 	h.Mailboxes("From", boxes...)
 	if err := r.addressees(s); err != nil {
@@ -221,13 +245,13 @@ func (r *renderer) fields(s composer.Stamp, form delivery.Form) error {
 	}
 	if l.o.ReplyTo != "" {
 		if boxes, err = r.print.Mailboxes(r.boxes[:0], &l.fields.replyTo); err != nil {
-			return part("reply_to", err)
+			return markup.In("reply_to", err)
 		}
 		h.Mailboxes("Reply-To", boxes...)
 	}
 	subject, err := r.print.Text(&r.choice.subject)
 	if err != nil {
-		return part("subject", err)
+		return markup.In("subject", err)
 	}
 	h.Text("Subject", s.SubjectPrefix+subject)
 	h.Date(form.Date)
@@ -237,12 +261,12 @@ func (r *renderer) fields(s composer.Stamp, form delivery.Form) error {
 		u := &l.headers[i]
 		text, err := r.print.Text(&u.value)
 		if err != nil {
-			return part(u.name, err)
+			return markup.In(u.name, err)
 		}
 		h.Text(u.name, text)
 	}
 	if h.Err() != nil {
-		return content(h.Err().Error())
+		return fault.Row(h.Err().Error())
 	}
 	return nil
 }
@@ -260,26 +284,18 @@ func (r *renderer) addressees(s composer.Stamp) error {
 	}
 	boxes, err := r.print.Mailboxes(r.boxes[:0], &l.fields.to)
 	if err != nil {
-		return part("to", err)
+		return markup.In("to", err)
 	}
 	r.header.Mailboxes("To", boxes...)
 	boxes = boxes[:0]
 	for i := range l.fields.cc {
 		if boxes, err = r.print.Mailboxes(boxes, &l.fields.cc[i]); err != nil {
-			return part("cc", err)
+			return markup.In("cc", err)
 		}
 	}
 	r.header.Mailboxes("Cc", boxes...)
 	r.boxes = boxes[:0]
 	return nil
-}
-
-// part says in which part of the letter a row failed.
-func part(name string, err error) error {
-	if held := (*markup.Held)(nil); errors.As(err, &held) {
-		return &markup.Held{Null: held.Null, Skip: held.Skip, Text: name + ": " + held.Text}
-	}
-	return err
 }
 
 // unfit makes an outcome of what templates held back.
@@ -289,31 +305,7 @@ func (l *Letter) unfit(err error) error {
 	case !errors.As(err, &held):
 		return err
 	case held.Null && held.Skip:
-		return &delivery.Unfit{Status: delivery.Skipped, Class: delivery.ClassNull, Text: oneLine(held.Text)}
+		return &delivery.Unfit{Status: delivery.Skipped, Class: delivery.ClassNull, Text: fault.OneLine(held.Text)}
 	}
-	return content(held.Text)
-}
-
-func content(text string) error {
-	return &delivery.Unfit{Status: delivery.Failed, Class: delivery.ClassContent, Text: oneLine(text)}
-}
-
-// maxReason is how much is said of why a row has no letter, in octets: a value that is quoted may be of any length.
-const maxReason = 280
-
-// oneLine makes a text fit a line of a list, whatever it quotes.
-func oneLine(s string) string {
-	var b strings.Builder
-	for _, r := range strings.ReplaceAll(s, "\nhint: ", "; ") {
-		switch {
-		case b.Len() > maxReason:
-			b.WriteString("…")
-			return b.String()
-		case unicode.IsPrint(r):
-			b.WriteRune(r)
-		default:
-			b.WriteByte(' ')
-		}
-	}
-	return b.String()
+	return fault.Row(held.Text)
 }

@@ -31,6 +31,14 @@ type Held struct {
 
 func (e *Held) Error() string { return e.Text }
 
+// In says in which part of the letter a row failed.
+func In(part string, err error) error {
+	if held := (*Held)(nil); errors.As(err, &held) {
+		return &Held{Null: held.Null, Skip: held.Skip, Text: part + ": " + held.Text}
+	}
+	return err
+}
+
 // Set is a number of compiled templates. Text and HTML come first; Renderer may be called by many at once after.
 type Set struct {
 	campaign string
