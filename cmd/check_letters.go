@@ -43,7 +43,7 @@ func (k *checkup) letters(ctx context.Context) error {
 
 // renderAll renders every letter, and throws it away.
 func (k *checkup) renderAll(ctx context.Context) (*tally, error) {
-	t := newTally()
+	t := newTally(len(k.looking))
 	err := k.eachLetter(ctx, t, func(_ *composer.Row, body delivery.Body) error {
 		_, err := body.WriteTo(io.Discard)
 		return err

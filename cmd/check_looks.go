@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/mailblast/mailblast/composer"
+	"github.com/mailblast/mailblast/composer/rows/charset"
 	"github.com/mailblast/mailblast/delivery/address"
 	"github.com/mailblast/mailblast/delivery/address/hint"
 )
@@ -16,7 +17,41 @@ type look struct {
 }
 
 // looks are made at every row that will be sent, in this order.
-var looks = []look{
+func (d *desk) looks() []look {
+	all := append(addressLooks[:len(addressLooks):len(addressLooks)], look{"double-encoded", func(n int) string { return verb(n, "value looks", "values look") + " encoded twice" },
+		func(r *composer.Row, _ address.Address) string {
+			for i, v := range r.Values {
+				if s, ok := v.(string); ok && i < len(d.rows.Columns()) {
+					if meant, ok := charset.Doubled(s); ok {
+						return fmt.Sprintf("%s is %q: did you mean %q?", d.rows.Columns()[i].Name, short(s), short(meant))
+					}
+				}
+			}
+			return ""
+		}})
+	for _, i := range d.letter.Prints() {
+		name := d.rows.Columns()[i].Name
+		all = append(all, look{"empty", func(n int) string { return name + " is empty in " + plural(n, "row") + ", and the letter prints it" },
+			func(r *composer.Row, _ address.Address) string {
+				if i < len(r.Values) && r.Values[i] == "" {
+					return name + " is empty"
+				}
+				return ""
+			}})
+	}
+	return all
+}
+
+// short is a value that fits a line.
+func short(s string) string {
+	const most = 40
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return s
+}
+
+var addressLooks = []look{
 	{"typo", func(n int) string { return verb(n, "address looks", "addresses look") + " mistyped" },
 		func(_ *composer.Row, to address.Address) string {
 			if meant, ok := hint.Typo(to.Domain); ok {
@@ -53,8 +88,8 @@ func (d *desk) oddities(r *composer.Row) ([]odd, error) {
 		return nil, err
 	}
 	var found []odd
-	for i := range looks {
-		if text := looks[i].at(r, env.Recipients[0]); text != "" {
+	for i := range d.looking {
+		if text := d.looking[i].at(r, env.Recipients[0]); text != "" {
 			found = append(found, odd{composer.Skipped{Number: r.Number, Line: r.Line, To: d.letter.Addressee(r), Text: text}, i})
 		}
 	}
@@ -66,8 +101,8 @@ func (k *checkup) warnOdd(t *tally) {
 	for i, x := range t.odd {
 		if x.n > 0 {
 			k.warnings++
-			text := looks[i].count(x.n) + "   (mailblast check --show warnings)" + x.String()
-			k.print(finding{Level: "warning", Text: text, Kind: looks[i].kind, Count: x.n})
+			text := k.looking[i].count(x.n) + "   (mailblast check --show warnings)" + x.String()
+			k.print(finding{Level: "warning", Text: text, Kind: k.looking[i].kind, Count: x.n})
 		}
 	}
 }

@@ -22,8 +22,9 @@ type tally struct {
 	odd      []examples             // one for each of looks
 }
 
-func newTally() *tally {
-	return &tally{by: map[delivery.Class]int{}, odd: make([]examples, len(looks))}
+// newTally counts rows, and what so many looks find in them.
+func newTally(looks int) *tally {
+	return &tally{by: map[delivery.Class]int{}, odd: make([]examples, looks)}
 }
 
 func (t *tally) note(found []odd) {

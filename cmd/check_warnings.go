@@ -29,7 +29,7 @@ func (e *env) showWarnings(ctx context.Context, o checkOptions) (err error) {
 		found, err := d.oddities(r)
 		for _, x := range found {
 			n++
-			err = errors.Join(err, e.showOdd(x, o.json))
+			err = errors.Join(err, d.showOdd(x, o.json))
 		}
 		return err
 	})
@@ -39,13 +39,13 @@ func (e *env) showWarnings(ctx context.Context, o checkOptions) (err error) {
 	return err
 }
 
-func (e *env) showOdd(x odd, asJSON bool) error {
-	kind := looks[x.kind].kind
+func (d *desk) showOdd(x odd, asJSON bool) error {
+	kind := d.looking[x.kind].kind
 	if !asJSON {
-		_, err := fmt.Fprintf(e.out, "%s: %s\n", kind, screen.Printable(skippedText(x.Skipped)))
+		_, err := fmt.Fprintf(d.out, "%s: %s\n", kind, screen.Printable(skippedText(x.Skipped)))
 		return ioFault(err)
 	}
-	return ioFault(json.NewEncoder(e.out).Encode(struct {
+	return ioFault(json.NewEncoder(d.out).Encode(struct {
 		V    int    `json:"v"`
 		Type string `json:"type"`
 		Kind string `json:"kind"`

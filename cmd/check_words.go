@@ -43,21 +43,10 @@ func below(dir, path string) string {
 
 // filesText lists the files that a letter is made of.
 func (k *checkup) filesText() string {
-	c := k.c
-	files := []string{filepath.Base(c.Path), c.Template}
-	if c.Text != "auto" && c.Text != "none" {
-		files = append(files, c.Text)
-	}
-	if c.Layout != "none" {
-		for _, ext := range []string{".html", ".txt"} {
-			name := filepath.Join("layouts", c.Layout+ext)
-			if _, err := k.folder.Stat(name); err == nil {
-				files = append(files, name)
-			}
-		}
-	}
-	for _, a := range c.Attachments {
-		files = append(files, a.Path)
+	const most = 12
+	files := append([]string{filepath.Base(k.c.Path)}, k.letter.Files()...)
+	if more := len(files) - most; more > 0 {
+		files = append(files[:most], plural(more, "more file"))
 	}
 	return strings.Join(files, ", ")
 }

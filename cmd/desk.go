@@ -23,6 +23,7 @@ type desk struct {
 	rows     *rows.Store
 	letter   *letter.Letter
 	composer *composer.Composer
+	looking  []look // what is looked for in rows
 	undo     []func() error
 
 	mu    sync.Mutex
@@ -109,6 +110,7 @@ func (d *desk) compose() error {
 	if d.composer, err = composer.New(o); err != nil {
 		return d.columnFault(d.c, err)
 	}
+	d.looking = d.looks()
 	return nil
 }
 

@@ -24,7 +24,7 @@ func (d *desk) writeAll(ctx context.Context, dir string) (err error) {
 	defer func() { err = errors.Join(err, root.Close()) }()
 	var written, octets atomic.Int64
 	buffers := sync.Pool{New: func() any { return newWriter() }}
-	t, stop := newTally(), d.counting(&written)
+	t, stop := newTally(len(d.looking)), d.counting(&written)
 	err = d.eachLetter(ctx, t, func(r *composer.Row, body delivery.Body) error {
 		env, err := d.letter.Envelope(r)
 		if err != nil {

@@ -91,6 +91,7 @@ type Letter struct {
 	headers []header
 	hash    string
 	files   []string // that it is made of, in the order in which they were read
+	prints  []int    // columns
 
 	folder    *files.Folder
 	attaches  bool // a letter has attachments
@@ -139,6 +140,9 @@ func Load(o Options) (*Letter, error) {
 
 // Hash changes when anything changes that every letter is made of: fields, templates, layouts, partials and fixed files.
 func (l *Letter) Hash() string { return l.hash }
+
+// Prints lists the columns, by their places, that letters print as they are: an empty one leaves a gap.
+func (l *Letter) Prints() []int { return l.prints }
 
 // Files lists the files of the folder that every letter is made of.
 func (l *Letter) Files() []string { return l.files }

@@ -32,14 +32,22 @@ func newLoader(o Options) *loader {
 	l.letter = &Letter{o: o, set: markup.NewSet(names, o.Campaign, l.nulls(names)),
 		loose:  markup.NewSet(names, o.Campaign, markup.Nulls{Default: markup.Null{Do: markup.NullPrints}}),
 		folder: files.New(files.Options{Root: o.Root, TempDir: o.TempDir, MaxSize: o.MaxMessage, Campaign: o.Campaign})}
-	l.fields = field.Compiler{Names: names, Set: l.letter.set, Loose: l.letter.loose, Faults: l.faults}
+	l.fields = field.Compiler{Names: names, Set: l.letter.set, Loose: l.letter.loose, Faults: l.faults, Prints: l.prints}
 	l.bodies = &body.Loader{Root: o.Root, Folder: l.letter.folder, Names: names, Set: l.letter.set, Faults: l.faults,
-		Text: o.Text, Images: o.Images, Languages: o.Locale != "", Read: l.known}
+		Text: o.Text, Images: o.Images, Languages: o.Locale != "", Read: l.known, Prints: l.prints}
 	l.attachments = &attachment.Loader{Folder: l.letter.folder, Fields: &l.fields, Faults: l.faults, Max: o.MaxMessage, Read: l.known}
 	for _, text := range []string{o.From, o.Subject, o.Preheader, o.Locale} {
 		l.known("", []byte(text))
 	}
 	return l
+}
+
+func (l *loader) prints(columns []int) {
+	for _, c := range columns {
+		if !slices.Contains(l.letter.prints, c) {
+			l.letter.prints = append(l.letter.prints, c)
+		}
+	}
 }
 
 // known takes something that every letter is made of into the hash.

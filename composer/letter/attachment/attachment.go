@@ -92,6 +92,7 @@ func (l *Loader) attach(at *attachment, a Source) (n int64, err error) {
 	at.name = l.Fields.Value(at.key+".name", a.Name)
 	if at.path.Active() {
 		at.below = l.below(at.key+".path", a.Path)
+		l.Read(a.Path, []byte(a.Name))
 		return 0, nil
 	}
 	if at.file, err = at.find(context.Background(), l.Folder, a.Path); err != nil || at.file == nil {

@@ -36,6 +36,8 @@ type Loader struct {
 
 	// Read is told of everything that is read.
 	Read func(name string, data []byte)
+	// Prints is told which columns are printed as they are.
+	Prints func(columns []int)
 
 	tag       string // language of the body being loaded
 	layout    string
@@ -188,6 +190,7 @@ func (l *Loader) partial(kind, name string) (markup.Source, bool) {
 func (l *Loader) check(sources ...markup.Source) bool {
 	faults := l.Names.Check(sources...)
 	l.Faults.Source(faults...)
+	l.Prints(l.Names.Printed(sources...))
 	return len(faults) == 0
 }
 

@@ -21,6 +21,7 @@ type Compiler struct {
 	Set    *markup.Set
 	Loose  *markup.Set // of fields where NULL is nothing, whatever on_null says
 	Faults *fault.List
+	Prints func(columns []int) // told which columns are printed as they are
 }
 
 // Value is a field that may be a template. The zero Value is an empty text.
@@ -60,6 +61,9 @@ func (c *Compiler) part(loose bool, field, text string, at int) Value {
 	}
 	for _, f := range faults {
 		c.Faults.Field(field, at+f.Offset, f.Text, f.Hint)
+	}
+	if !loose {
+		c.Prints(c.Names.Printed(src))
 	}
 	v.column = c.soleColumn(text)
 	return v
