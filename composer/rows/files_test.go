@@ -181,3 +181,32 @@ func TestLateKeys(t *testing.T) {
 		t.Errorf("error %v", e)
 	}
 }
+
+// Whatever comes in: a list, or an error for a person.
+func FuzzStdin(f *testing.F) {
+	entries, err := os.ReadDir(corpus)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, e := range entries {
+		if b, err := os.ReadFile(filepath.Join(corpus, e.Name())); err == nil && len(b) < 8<<10 {
+			f.Add(b)
+		}
+	}
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s, err := rows.Read(t.Context(), rows.Source{Stdin: bytes.NewReader(b)}, rows.Options{Dir: dir, MaxStore: 4 << 20})
+		if e := (*rows.Error)(nil); err != nil {
+			if !errors.As(err, &e) || e.Text == "" {
+				t.Fatalf("%v (%T)", err, err)
+			}
+			return
+		}
+		if len(s.Columns()) == 0 {
+			t.Error("a list without columns")
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}

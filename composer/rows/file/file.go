@@ -22,7 +22,10 @@ import (
 	"strings"
 
 	"github.com/mailblast/mailblast/composer"
+	"github.com/mailblast/mailblast/composer/rows/header"
+	"github.com/mailblast/mailblast/composer/rows/sheet"
 	"github.com/mailblast/mailblast/composer/rows/unpack"
+	"github.com/mailblast/mailblast/composer/rows/worksheet"
 )
 
 // Kind says which sort of trouble an Error is.
@@ -158,7 +161,7 @@ func (f *File) table(ctx context.Context, size int64, w Sink) error {
 	binary := strings.HasPrefix(string(head), "PK\x03\x04") || strings.HasPrefix(string(head), "\xd0\xcf\x11\xe0")
 	switch {
 	case f.format == workbook || f.format == unnamed && binary:
-		return f.workbook(ctx, size, w)
+		return worksheet.Read(ctx, worksheet.Source{In: f.f, Size: size, Sheet: f.src.Sheet, Dir: f.src.Dir, Max: f.src.Max, Log: f.src.Log}, w)
 	case binary:
 		return fault(0, "this is a workbook or a ZIP archive, and no text").hinted("name an Excel workbook .xlsx")
 	case f.src.Sheet != "":
@@ -172,6 +175,16 @@ func explain(err error) error {
 	var own *Error
 	if errors.As(err, &own) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
+	}
+	if e := (*header.Error)(nil); errors.As(err, &e) {
+		return &Error{Line: e.Line, Text: e.Text, Hint: e.Hint}
+	}
+	if e := (*sheet.Error)(nil); errors.As(err, &e) {
+		out := &Error{Text: e.Text, Hint: e.Hint, Err: e.Err}
+		if e.Full {
+			out.Kind = Full
+		}
+		return out
 	}
 	if e := (*unpack.Error)(nil); errors.As(err, &e) {
 		out := &Error{Text: e.Text, Hint: e.Hint, Err: e.Err}

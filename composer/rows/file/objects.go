@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/mailblast/mailblast/composer"
+	"github.com/mailblast/mailblast/composer/rows/header"
 	"github.com/mailblast/mailblast/composer/rows/jsonfile"
 )
 
@@ -34,8 +35,8 @@ func readObjects(ctx context.Context, in io.Reader, w Sink) error {
 		if first == "" {
 			first = rec.Fault
 		}
-		if len(o.cols) > maxColumns {
-			return fault(rec.Line, "the objects have more than %d different keys", maxColumns)
+		if len(o.cols) > header.MaxColumns {
+			return fault(rec.Line, "the objects have more than %d different keys", header.MaxColumns)
 		}
 		if rec.Fault != "" {
 			err = w.Add(rec.Line, nil, rec.Fault)
@@ -72,7 +73,7 @@ func (o *objectRows) take(rec *jsonfile.Record, w Sink) (fault string) {
 	for i, key := range rec.Keys {
 		at, ok := o.at[key]
 		if !ok {
-			name := trim(key)
+			name := header.Trim(key)
 			if name == "" {
 				fault = "a key is empty"
 				continue

@@ -12,6 +12,7 @@ import (
 	"github.com/mailblast/mailblast/composer/rows/charset"
 	"github.com/mailblast/mailblast/composer/rows/csvfile"
 	"github.com/mailblast/mailblast/composer/rows/dialect"
+	"github.com/mailblast/mailblast/composer/rows/header"
 	"github.com/mailblast/mailblast/composer/rows/unpack"
 )
 
@@ -88,7 +89,7 @@ type table struct {
 	f  *File
 	cs charset.Charset
 	d  dialect.Dialect
-	h  *header
+	h  *header.Header
 }
 
 func (t *table) sniff(in *decoded) error {
@@ -145,12 +146,12 @@ func (t *table) read(ctx context.Context, in *decoded, w Sink) error {
 	case rec.Fault != "":
 		return fault(rec.Line, "%s", rec.Fault)
 	}
-	t.h, err = newHeader(rec.Fields, rec.Line, naming{"line", strconv.Itoa}, func() ([]int, error) { return t.used(ctx) })
+	t.h, err = header.New(rec.Fields, rec.Line, header.Naming{Row: "line", Column: strconv.Itoa}, func() ([]int, error) { return t.used(ctx) })
 	if err != nil {
 		return err
 	}
-	w.Columns(t.h.cols)
-	values := make([]any, len(t.h.cols))
+	w.Columns(t.h.Columns)
+	values := make([]any, len(t.h.Columns))
 	for n := 0; ; n++ {
 		if n%256 == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -171,12 +172,12 @@ func (t *table) read(ctx context.Context, in *decoded, w Sink) error {
 // add appends a record, unless all of it is empty.
 func (t *table) add(w Sink, rec csvfile.Record, values []any) error {
 	have := 0
-	for have < len(t.h.at) && t.h.at[have] < len(rec.Fields) {
-		values[have] = rec.Fields[t.h.at[have]]
+	for have < len(t.h.At) && t.h.At[have] < len(rec.Fields) {
+		values[have] = rec.Fields[t.h.At[have]]
 		have++
 	}
-	if rec.Fault == "" && (have < len(t.h.at) || len(rec.Fields) > t.h.width && !blank(rec.Fields[t.h.width:])) {
-		rec.Fault = fmt.Sprintf("%s, the header has %d", count(len(rec.Fields), "field"), t.h.width)
+	if rec.Fault == "" && (have < len(t.h.At) || len(rec.Fields) > t.h.Width && !blank(rec.Fields[t.h.Width:])) {
+		rec.Fault = fmt.Sprintf("%s, the header has %d", count(len(rec.Fields), "field"), t.h.Width)
 	}
 	if len(rec.Fields) > 1 && rec.Fields[0] == "" && blank(rec.Fields) {
 		return nil

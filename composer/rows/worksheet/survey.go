@@ -1,13 +1,15 @@
-package file
+package worksheet
 
 import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 
 	"github.com/mailblast/mailblast/composer/rows/dialect"
+	"github.com/mailblast/mailblast/composer/rows/header"
 	"github.com/mailblast/mailblast/composer/rows/sheet"
 )
 
@@ -67,11 +69,11 @@ func (k kept) address() int {
 	return slices.IndexFunc(k.cells, func(c sheet.Cell) bool { s, ok := c.Value.(string); return ok && dialect.Address(s) })
 }
 
-// header finds the row that names the columns: the first that is more than half as wide as the widest, and has a text
+// head finds the row that names the columns: the first that is more than half as wide as the widest, and has a text
 // above the first address. Of one column it is the row above the first address.
-func (v *survey) header() (int, error) {
+func (v *survey) head() (int, error) {
 	if len(v.first) == 0 {
-		return 0, fault(0, "the sheet is empty: a row must name the columns")
+		return 0, header.Fault(0, "the sheet is empty: a row must name the columns")
 	}
 	widest, person, col := 0, -1, -1
 	for i, k := range v.first {
@@ -82,8 +84,8 @@ func (v *survey) header() (int, error) {
 	}
 	if person == 0 {
 		k := v.first[0]
-		return 0, fault(k.number, "this looks like a person and not like a header: %q is an address", k.cells[col].Value).
-			hinted("write a row above it that names the columns, such as email, first_name")
+		return 0, header.Fault(k.number, "this looks like a person and not like a header: %q is an address", k.cells[col].Value).
+			Hinted("write a row above it that names the columns, such as email, first_name")
 	}
 	if person > 0 && widest == 1 {
 		return person - 1, nil
@@ -98,21 +100,21 @@ func (v *survey) header() (int, error) {
 	}
 	if person > 0 {
 		k := v.first[person]
-		return 0, fault(k.number, "no row above the first address (%s%d) names the columns", column(col+1), k.number).
-			hinted("write the names of the columns into the row above it")
+		return 0, header.Fault(k.number, "no row above the first address (%s%d) names the columns", column(col+1), k.number).
+			Hinted("write the names of the columns into the row above it")
 	}
 	return 0, nil
 }
 
 // table finds the header, and refuses what is doubtful about the rows below it.
-func (v *survey) table(src Source) (*sheetTable, error) {
-	i, err := v.header()
+func (v *survey) table(log *slog.Logger) (*sheetTable, error) {
+	i, err := v.head()
 	if err != nil {
 		return nil, err
 	}
 	head := v.first[i]
 	if i > 0 {
-		src.Log.Info("rows above the header are passed over", "header", head.number)
+		log.Info("rows above the header are passed over", "header", head.number)
 	}
 	if err := v.visible(head.number); err != nil {
 		return nil, err
@@ -120,7 +122,7 @@ func (v *survey) table(src Source) (*sheetTable, error) {
 	names := make([]string, max(len(head.cells), len(v.values)))
 	for i, c := range head.cells {
 		if c.Fault != "" {
-			return nil, fault(head.number, "the header has %s in cell %s%d", c.Fault, column(i+1), head.number)
+			return nil, header.Fault(head.number, "the header has %s in cell %s%d", c.Fault, column(i+1), head.number)
 		}
 		names[i] = shownText(c)
 	}
@@ -134,7 +136,7 @@ func (v *survey) table(src Source) (*sheetTable, error) {
 		return out, nil
 	}
 	t := &sheetTable{ctx: v.ctx, top: head.number, links: v.rest.Links, down: map[int][]span{}, across: map[int][]span{}}
-	if t.h, err = newHeader(names, head.number, naming{"row", column}, used); err != nil {
+	if t.h, err = header.New(names, head.number, header.Naming{Row: "row", Column: column}, used); err != nil {
 		return nil, err
 	}
 	v.merge(t)
@@ -160,8 +162,8 @@ func (v *survey) merge(t *sheetTable) {
 }
 
 // visible refuses a list of which rows are hidden: who filtered does not expect the others to get mail.
-func (v *survey) visible(header int) error {
-	rows := slices.DeleteFunc(slices.Clone(v.hidden), func(n int) bool { return n < header })
+func (v *survey) visible(head int) error {
+	rows := slices.DeleteFunc(slices.Clone(v.hidden), func(n int) bool { return n < head })
 	if len(rows) == 0 {
 		return nil
 	}
@@ -169,8 +171,8 @@ func (v *survey) visible(header int) error {
 	if len(rows) == 1 {
 		what = "row is"
 	}
-	return fault(rows[0], "%d %s hidden, by a filter or by hand: %s", len(rows), what, ranges(rows)).
-		hinted("show all rows (Data, Clear filter), or copy the visible ones into a sheet of their own, and name it with sheet:")
+	return header.Fault(rows[0], "%d %s hidden, by a filter or by hand: %s", len(rows), what, ranges(rows)).
+		Hinted("show all rows (Data, Clear filter), or copy the visible ones into a sheet of their own, and name it with sheet:")
 }
 
 // ranges writes ascending numbers as 3, 5-9, 12.

@@ -1,66 +1,76 @@
-package file
+// Package worksheet reads the table of one sheet of a workbook:
+//
+//  1. the sheet is the one that is named, or the only one that has cells;
+//  2. a first pass finds the header, hidden rows, merged cells, links and the columns in use;
+//  3. a second one gives the rows below the header.
+package worksheet
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"log/slog"
 	"strings"
 
+	"github.com/mailblast/mailblast/composer"
+	"github.com/mailblast/mailblast/composer/rows/header"
 	"github.com/mailblast/mailblast/composer/rows/sheet"
 	"github.com/mailblast/mailblast/composer/rows/store"
 )
 
-// workbook reads the table of one sheet, in two passes: what merges cells, what they link to and which columns are in
-// use is known at the end of the first only.
-func (f *File) workbook(ctx context.Context, size int64, w Sink) error {
-	book, err := sheet.Open(f.f, size, f.src.Dir, f.src.Max)
-	if err != nil {
-		return workbookFault(err)
-	}
-	defer book.Close()
-	s, err := f.choose(book)
-	if err != nil {
-		return workbookFault(err)
-	}
-	v := &survey{ctx: ctx}
-	if v.rest, err = book.Each(s, v.row); err != nil {
-		return workbookFault(err)
-	}
-	t, err := v.table(f.src)
+// Sink takes the columns and the rows. Values are not kept.
+type Sink interface {
+	Columns(cols []composer.Column)
+	Add(line int, values []any, fault string) error
+}
+
+// Source is a workbook.
+type Source struct {
+	In    io.ReaderAt
+	Size  int64
+	Sheet string // empty: the only one that has cells
+	Dir   string // for a file that is gone at the end
+	Max   int64  // octets that a part may have when it is unpacked
+	Log   *slog.Logger
+}
+
+// Read reads the table. What is wrong with it is a *header.Error, with the workbook a *sheet.Error.
+func Read(ctx context.Context, src Source, w Sink) error {
+	book, err := sheet.Open(src.In, src.Size, src.Dir, src.Max)
 	if err != nil {
 		return err
 	}
-	w.Columns(t.h.cols)
+	defer book.Close()
+	s, err := choose(book, src.Sheet)
+	if err != nil {
+		return err
+	}
+	v := &survey{ctx: ctx}
+	if v.rest, err = book.Each(s, v.row); err != nil {
+		return err
+	}
+	t, err := v.table(src.Log)
+	if err != nil {
+		return err
+	}
+	w.Columns(t.h.Columns)
 	t.w = w
-	if _, err = book.Each(s, t.row); err != nil {
-		return workbookFault(err)
-	}
-	return nil
-}
-
-func workbookFault(err error) error {
-	if e := (*sheet.Error)(nil); errors.As(err, &e) {
-		out := &Error{Text: e.Text, Hint: e.Hint, Err: e.Err}
-		if e.Full {
-			out.Kind = Full
-		}
-		return out
-	}
+	_, err = book.Each(s, t.row)
 	return err
 }
 
 // choose gives the sheet that is named, or the only one that has cells. Hidden ones count when no other has any.
-func (f *File) choose(book *sheet.Book) (sheet.Sheet, error) {
+func choose(book *sheet.Book, named string) (sheet.Sheet, error) {
 	var names []string
 	for _, s := range book.Sheets {
-		if f.src.Sheet != "" && strings.EqualFold(strings.TrimSpace(s.Name), strings.TrimSpace(f.src.Sheet)) {
+		if named != "" && strings.EqualFold(strings.TrimSpace(s.Name), strings.TrimSpace(named)) {
 			return s, nil
 		}
 		names = append(names, fmt.Sprintf("%q", s.Name))
 	}
-	if f.src.Sheet != "" {
-		return sheet.Sheet{}, fault(0, "there is no sheet %q", f.src.Sheet).hinted("it has " + strings.Join(names, ", "))
+	if named != "" {
+		return sheet.Sheet{}, header.Fault(0, "there is no sheet %q", named).Hinted("it has " + strings.Join(names, ", "))
 	}
 	for _, hidden := range []bool{false, true} {
 		var full []sheet.Sheet
@@ -83,11 +93,11 @@ func (f *File) choose(book *sheet.Book) (sheet.Sheet, error) {
 		case 1:
 			return full[0], nil
 		default:
-			return full[0], fault(0, "several sheets have cells: %s", strings.Join(names, ", ")).
-				hinted(fmt.Sprintf("write the one that is meant under recipients, such as sheet: %s", full[0].Name))
+			return full[0], header.Fault(0, "several sheets have cells: %s", strings.Join(names, ", ")).
+				Hinted(fmt.Sprintf("write the one that is meant under recipients, such as sheet: %s", full[0].Name))
 		}
 	}
-	return sheet.Sheet{}, fault(0, "the workbook is empty")
+	return sheet.Sheet{}, header.Fault(0, "the workbook is empty")
 }
 
 // column gives the letters of a column, from 1.
@@ -103,7 +113,7 @@ func column(n int) string {
 type sheetTable struct {
 	ctx    context.Context
 	w      Sink
-	h      *header
+	h      *header.Header
 	top    int // row of the header
 	down   map[int][]span
 	across map[int][]span
@@ -126,7 +136,7 @@ func (t *sheetTable) row(r *sheet.Row) error {
 	}
 	t.values = t.values[:0]
 	fault := ""
-	for i, at := range t.h.at {
+	for i, at := range t.h.At {
 		var c sheet.Cell
 		if at < len(r.Cells) {
 			c = r.Cells[at]
@@ -137,7 +147,7 @@ func (t *sheetTable) row(r *sheet.Row) error {
 			fault = "cell " + name + " has " + c.Fault
 		}
 		if s, text := c.Value.(string); text || c.Value == nil {
-			c.Value = t.linked(r.Number, at+1, t.h.cols[i].Name, s)
+			c.Value = t.linked(r.Number, at+1, t.h.Columns[i].Name, s)
 		}
 		t.values = append(t.values, c.Value)
 	}
