@@ -41,7 +41,7 @@ func Detect(open func() (io.Reader, error), declared string) (Charset, error) {
 	case name != "":
 	case s.wide != "":
 		name = s.wide
-	case s.nul > 0:
+	case s.nul == 1 || s.nuls*100 > s.size: // a few in a text are for their rows to tell of
 		return Charset{}, &Error{Line: s.nul, Text: "this is no text file: it has a NUL octet"}
 	case s.escape > 0:
 		return Charset{}, &Error{Line: s.escape, Text: "the file has escape sequences as ISO-2022-JP has them",
@@ -64,6 +64,7 @@ func Detect(open func() (io.Reader, error), declared string) (Charset, error) {
 type overview struct {
 	mark, wide  string // utf-16le and such: by the mark, by its NULs
 	nul, escape int    // the line of the first; 0: none
+	nuls, size  int    // octets
 	valid       bool   // UTF-8
 	high        bool   // it has more than ASCII
 }
@@ -112,8 +113,12 @@ func (s *overview) block(part []byte, line int) (kept int) {
 	}
 	part = part[:len(part)-kept]
 	lineOf := func(at int) int { return line + bytes.Count(part[:at], []byte{'\n'}) }
-	if at := bytes.IndexByte(part, 0); at >= 0 && s.nul == 0 {
-		s.nul = lineOf(at)
+	s.size += len(part)
+	if at := bytes.IndexByte(part, 0); at >= 0 {
+		s.nuls += bytes.Count(part, []byte{0})
+		if s.nul == 0 {
+			s.nul = lineOf(at)
+		}
 	}
 	at := bytes.IndexByte(part, 0x1b)
 	if at >= 0 && s.escape == 0 && at+1 < len(part) && (part[at+1] == '$' || part[at+1] == '(') {

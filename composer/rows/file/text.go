@@ -179,6 +179,11 @@ func (t *table) add(w Sink, rec csvfile.Record, values []any) error {
 	if rec.Fault == "" && (have < len(t.h.At) || len(rec.Fields) > t.h.Width && !blank(rec.Fields[t.h.Width:])) {
 		rec.Fault = fmt.Sprintf("%s, the header has %d", count(len(rec.Fields), "field"), t.h.Width)
 	}
+	for i, s := range rec.Fields {
+		if rec.Fault == "" && strings.IndexByte(s, 0) >= 0 {
+			rec.Fault = fmt.Sprintf("field %d holds a NUL octet", i+1)
+		}
+	}
 	if len(rec.Fields) > 1 && rec.Fields[0] == "" && blank(rec.Fields) {
 		return nil
 	}
