@@ -34,7 +34,7 @@ func newLoader(o Options) *loader {
 		folder: files.New(files.Options{Root: o.Root, TempDir: o.TempDir, MaxSize: o.MaxMessage, Campaign: o.Campaign})}
 	l.fields = field.Compiler{Names: names, Set: l.letter.set, Loose: l.letter.loose, Faults: l.faults, Prints: l.prints}
 	l.bodies = &body.Loader{Root: o.Root, Folder: l.letter.folder, Names: names, Set: l.letter.set, Faults: l.faults,
-		Text: o.Text, Images: o.Images, Languages: o.Locale != "", Read: l.known, Prints: l.prints}
+		Text: o.Text, Images: o.Images, Languages: o.Locale != "", Read: l.known, Note: o.Note, Prints: l.prints}
 	l.attachments = &attachment.Loader{Folder: l.letter.folder, Fields: &l.fields, Faults: l.faults, Max: o.MaxMessage, Read: l.known}
 	for _, text := range []string{o.From, o.Subject, o.Preheader, o.Locale} {
 		l.known("", []byte(text))

@@ -36,6 +36,8 @@ type Loader struct {
 
 	// Read is told of everything that is read.
 	Read func(name string, data []byte)
+	// Note is told of what somebody may want to look at; nil: nobody.
+	Note func(text string)
 	// Prints is told which columns are printed as they are.
 	Prints func(columns []int)
 

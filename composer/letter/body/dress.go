@@ -12,16 +12,14 @@ import (
 	"github.com/mailblast/mailblast/composer/letter/files"
 	"github.com/mailblast/mailblast/composer/letter/markup"
 	"github.com/mailblast/mailblast/composer/letter/page"
+	"github.com/mailblast/mailblast/composer/letter/style"
 )
 
-// dressed finishes the templates of a page, once for all rows: images of the campaign's folder become parts of the letter,
-// and the preheader goes to the top unless a template has its own place for it.
+// dressed finishes the templates of a page, once for all rows: rules of style sheets move to the elements that they are for,
+// images of the campaign's folder become parts of the letter, and the preheader goes to the top unless a template has its
+// own place for it.
 func (l *Loader) dressed(sources []markup.Source) []markup.Source {
-	templates := make([]page.Template, len(sources))
-	for i, s := range sources {
-		templates[i] = page.Template{Name: s.Called(), Text: s.Text}
-	}
-	p := page.Parse(templates...)
+	sources, p := l.styled(sources)
 	edits := make([][]page.Edit, len(sources))
 	for n := range p.Root.All() {
 		if e, ok := l.picture(n, sources); ok {
@@ -33,9 +31,6 @@ func (l *Loader) dressed(sources []markup.Source) []markup.Source {
 		edits[i] = append(edits[i], page.Edit{Offset: at, Text: preheaderText})
 	}
 	for i := range sources {
-		if len(edits[i]) == 0 {
-			continue
-		}
 		text, err := page.Apply(sources[i].Text, edits[i])
 		if err != nil {
 			l.Faults.Add(fault.Fault{File: sources[i].Name, Text: err.Error()})
@@ -44,6 +39,50 @@ func (l *Loader) dressed(sources []markup.Source) []markup.Source {
 		sources[i].Text, sources[i].Made = text, true
 	}
 	return sources
+}
+
+// styled moves the rules of style sheets into attributes. A partial that looks different in different places becomes
+// several.
+func (l *Loader) styled(sources []markup.Source) ([]markup.Source, *page.Page) {
+	templates := make([]page.Template, len(sources))
+	for i, s := range sources {
+		templates[i] = page.Template{Name: s.Called(), Text: s.Text}
+	}
+	templates, faults := style.Inline(templates...)
+	for _, f := range faults {
+		l.note(sources, f)
+	}
+	for i, t := range templates {
+		if i == len(sources) {
+			original, _, _ := strings.Cut(t.Name, "~")
+			sources = append(sources, markup.Source{Name: l.file(sources, original), As: t.Name})
+		}
+		sources[i].Text = t.Text
+	}
+	return sources, page.Parse(templates...)
+}
+
+// file gives the file of a template by the name that others call it by.
+func (l *Loader) file(sources []markup.Source, called string) string {
+	for _, s := range sources {
+		if s.Called() == called {
+			return s.Name
+		}
+	}
+	return called
+}
+
+// note tells of what is odd in a style sheet, which keeps no letter back.
+func (l *Loader) note(sources []markup.Source, f style.Fault) {
+	if l.Note == nil {
+		return
+	}
+	name := l.file(sources, f.Source)
+	src, ok := l.written[name]
+	if !ok || isMarkdown(name) { // the place is one of what was made of it
+		src = markup.Source{Name: name, Made: true}
+	}
+	l.Note(fault.InFile(markup.Fault{Source: src, Offset: f.Offset, Text: f.Text, Hint: f.Hint}).Error())
 }
 
 // pictured are the attributes that name an image.

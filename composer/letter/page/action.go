@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"sort"
 	"strconv"
 	"strings"
 )
@@ -174,4 +175,24 @@ func (a *Action) control() *Action {
 		}
 	}
 	return nil
+}
+
+// ActionsIn gives the actions of a template of which some octet is in a range.
+func (p *Page) ActionsIn(template, from, to int) []*Action {
+	list := p.Actions[template]
+	first := sort.Search(len(list), func(i int) bool { return list[i].End > from })
+	n := sort.Search(len(list)-first, func(i int) bool { return list[first+i].Start >= to })
+	return list[first : first+n]
+}
+
+// Masked gives a part of a template's source with an octet of value 1 for each octet of an action, so that nothing in an
+// action is taken for something else.
+func (p *Page) Masked(template, from, to int) string {
+	masked := []byte(p.Templates[template].Text[from:to])
+	for _, a := range p.ActionsIn(template, from, to) {
+		for i := max(a.Start, from); i < min(a.End, to); i++ {
+			masked[i-from] = filler
+		}
+	}
+	return string(masked)
 }

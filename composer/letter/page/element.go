@@ -166,14 +166,21 @@ func (b *builder) endTag(name string, start, end int) {
 		hide = []string{"table"}
 	case name == "li":
 		hide = inList
+	case name == "p":
+		hide = inParagraph
 	case slices.Contains(headings, name):
 		names = headings
 	}
-	if i := b.find(names, hide); i >= 0 {
-		n := b.open[i]
-		b.pop(i, start)
-		b.endAt(n, end)
+	i := b.find(names, hide)
+	if i < 0 {
+		if name == "p" { // a reader makes an empty paragraph of it (§13.2.6.4.7)
+			b.add(&Node{Name: "p", Start: start, End: start, Until: end})
+		}
+		return
 	}
+	n := b.open[i]
+	b.pop(i, start)
+	b.endAt(n, end)
 }
 
 // find gives the place of the innermost open element with one of some names, unless one of others is further inside; -1: none.

@@ -5,12 +5,13 @@
 //     offsets that they have in the source;
 //  3. templates that are called are walked where they are called, so that the tree is that of the page as a reader sees
 //     it: what a layout calls "content" has the layout's elements around it;
-//  4. end tags that HTML lets one leave out are implied, end tags without an element are passed over, and nothing is moved;
+//  4. end tags that HTML lets one leave out are implied, end tags without an element are passed over (but </p>, which makes
+//     an empty paragraph), and nothing is moved;
 //  5. Apply puts a list of edits into the source at once.
 //
 // A program that reads mail sees the same page, but for Outlook: what its conditional comments hide from others
 // (<!--[if mso]> … <![endif]-->) is one comment here, and what they show to others (<!--[if !mso]><!--> … <!--<![endif]-->)
-// is a part of the page.
+// is a part of the page. What a browser mends by copying elements, such as <b><p></b></p>, is not mended.
 package page
 
 import "iter"
@@ -34,7 +35,7 @@ type Page struct {
 type Node struct {
 	Name       string      // of an element, in lower case; or "#text", "#comment", "#action", "#template", "#document"
 	Template   int         // whose source it stands in, as an index into the page's Templates
-	Start, End int         // octets of the source: an element's start tag; all of a leaf
+	Start, End int         // octets of the source: an element's start tag, empty where a </p> that ends nothing makes a paragraph; all of a leaf
 	Until      int         // where an element ends: behind its end tag, or where its end is implied; -1: in another template
 	Attributes []Attribute // in their order; of two with one name a reader takes the first
 	Action     *Action     // of "#action" (one that is no control structure) and "#template" (a call or a block)

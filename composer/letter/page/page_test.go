@@ -105,10 +105,10 @@ func checkPage(t *testing.T, p *page.Page) {
 			continue
 		}
 		text := p.Templates[n.Template].Text
-		if n.Start < 0 || n.End <= n.Start || n.End > len(text) || n.Until != -1 && (n.Until < n.End || n.Until > len(text)) {
+		if n.Start < 0 || n.End < n.Start || n.End == n.Start && n.Name != "p" || n.End > len(text) || n.Until != -1 && (n.Until < n.End || n.Until > len(text)) {
 			t.Fatalf("%s stands at %d-%d until %d of %d octets", n.Name, n.Start, n.End, n.Until, len(text))
 		}
-		if n.Name[0] == '#' {
+		if n.Name[0] == '#' || n.End == n.Start {
 			continue
 		}
 		if tag := text[n.Start:n.End]; !strings.HasPrefix(strings.ToLower(tag), "<"+n.Name) || tag[len(tag)-1] != '>' {

@@ -3,6 +3,7 @@ package page
 import (
 	"bytes"
 	"html"
+	"sort"
 	"strings"
 )
 
@@ -107,18 +108,11 @@ func (s *source) holdsAction(from, to int) bool {
 
 // actionFrom gives the first action that ends behind an offset.
 func (s *source) actionFrom(at int) *Action {
-	lo, hi := 0, len(s.actions)
-	for lo < hi {
-		if m := (lo + hi) / 2; s.actions[m].End > at {
-			hi = m
-		} else {
-			lo = m + 1
-		}
-	}
-	if lo == len(s.actions) {
+	i := sort.Search(len(s.actions), func(i int) bool { return s.actions[i].End > at })
+	if i == len(s.actions) {
 		return nil
 	}
-	return s.actions[lo]
+	return s.actions[i]
 }
 
 // within gives the innermost if, range or with whose body holds an offset.

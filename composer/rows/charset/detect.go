@@ -41,7 +41,7 @@ func Detect(open func() (io.Reader, error), declared string) (Charset, error) {
 	case name != "":
 	case s.wide != "":
 		name = s.wide
-	case s.nul == 1 || s.nuls*100 > s.size: // a few in a text are for their rows to tell of
+	case s.nul == 1 || s.nuls > 3 && s.nuls*100 > s.size: // a few in a text are for their rows to tell of
 		return Charset{}, &Error{Line: s.nul, Text: "this is no text file: it has a NUL octet"}
 	case s.escape > 0:
 		return Charset{}, &Error{Line: s.escape, Text: "the file has escape sequences as ISO-2022-JP has them",

@@ -1,0 +1,101 @@
+package style_test
+
+import (
+	"flag"
+	"fmt"
+	htmltemplate "html/template"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/mailblast/mailblast/composer/letter/page"
+	"github.com/mailblast/mailblast/composer/letter/style"
+)
+
+var update = flag.Bool("update", false, "rewrite the wanted templates in testdata")
+
+// templates reads a case: lines of the form "=== name" part templates.
+func templates(text string) []page.Template {
+	parts := strings.Split("\n"+text, "\n=== ")
+	list := []page.Template{{Name: "page", Text: strings.TrimPrefix(parts[0], "\n")}}
+	for _, p := range parts[1:] {
+		name, rest, _ := strings.Cut(p, "\n")
+		list = append(list, page.Template{Name: name, Text: rest})
+	}
+	return list
+}
+
+func joined(list []page.Template) string {
+	text := list[0].Text
+	for _, t := range list[1:] {
+		text = strings.TrimSuffix(text, "\n") + "\n=== " + t.Name + "\n" + t.Text
+	}
+	return text
+}
+
+func cases(t testing.TB) []string {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*.in.html")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no cases", err)
+	}
+	return files
+}
+
+func readFile(t testing.TB, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// Each testdata/NN-name.in.html is a letter's templates and NN-name.want.html what they become, with the faults behind.
+func TestGolden(t *testing.T) {
+	for _, file := range cases(t) {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			in := templates(readFile(t, file))
+			out, faults := style.Inline(in...)
+			got := joined(out)
+			for _, f := range faults {
+				got = strings.TrimSuffix(got, "\n") + fmt.Sprintf("\n=== fault in %s at %q\n%s\n%s\n", f.Source, near(in, f), f.Text, f.Hint)
+			}
+			want := strings.TrimSuffix(file, ".in.html") + ".want.html"
+			if *update {
+				if err := os.WriteFile(want, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if w := readFile(t, want); got != w {
+				t.Errorf("%s becomes\n%s\nwant\n%s", file, got, w)
+			}
+			compile(t, in)
+			compile(t, out)
+			checkKept(t, in, out)
+		})
+	}
+}
+
+func near(in []page.Template, f style.Fault) string {
+	i := slices.IndexFunc(in, func(t page.Template) bool { return t.Name == f.Source })
+	return in[i].Text[f.Offset:min(f.Offset+12, len(in[i].Text))]
+}
+
+// compile has html/template read and escape templates.
+func compile(t testing.TB, list []page.Template) *htmltemplate.Template {
+	t.Helper()
+	set := htmltemplate.New(list[0].Name)
+	for i, s := range list {
+		to := set
+		if i > 0 {
+			to = set.New(s.Name)
+		}
+		if _, err := to.Parse(s.Text); err != nil {
+			t.Fatalf("html/template: %v\n%s", err, s.Text)
+		}
+	}
+	return set
+}
