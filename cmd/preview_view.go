@@ -74,7 +74,7 @@ func (v *view) add(p *mail.Part) error {
 	}
 	id := strings.Trim(h.Get("Content-Id"), "<> ")
 	inline = inline || id != "" && !h.Has("Content-Disposition")
-	if inline && name == "" && id == "" && (kind == "text/plain" && !v.hasText || kind == "text/html" && !v.hasHTML) {
+	if inline && name == "" && (kind == "text/plain" && !v.hasText || kind == "text/html" && !v.hasHTML) {
 		return v.read(kind, p.Body)
 	}
 	o := other{name: name, kind: kind, id: id, inline: inline}

@@ -69,16 +69,16 @@ func (b *Body) texts(parts []Part, boundary string) {
 	b.close(alternative)
 }
 
-// part writes a text, together with its inline parts if it has any (RFC 2387 §3.1, §3.2).
+// part writes a text, together with its inline parts if it has any (RFC 2387 §3.1). The text comes first, so that it needs
+// no name to be found by (§3.2), which some programs take for that of an inline part.
 func (b *Body) part(p Part, boundary string) {
 	if len(p.Inline) == 0 {
 		b.text(p)
 		return
 	}
-	related, root := "=_r"+boundary, "<"+boundary+"@mailblast>"
-	b.multipart(`multipart/related; type="`+p.Type+"\";\r\n start=\""+root+`"`, related)
+	related := "=_r" + boundary
+	b.multipart(`multipart/related; type="`+p.Type+`"`, related)
 	b.delimit(related)
-	b.add("Content-ID: ", root, "\r\n")
 	b.text(p)
 	b.files(p.Inline, related)
 	b.close(related)
