@@ -66,7 +66,7 @@ func (e *env) form() delivery.Form { return delivery.Form{EightBit: true, UTF8: 
 
 // hardRows looks for the hardest rows among those that would be sent.
 func (d *desk) hardRows(ctx context.Context) ([]pick, error) {
-	h := newHardest(d.rows.Columns(), nil)
+	h := newHardest(d.rows.Columns(), d.letter.Language)
 	first := ""
 	skip := func(s composer.Skipped) error {
 		first = cmp.Or(first, fmt.Sprintf("%s: %s", rowName(s.Number, s.Line), s.Text))

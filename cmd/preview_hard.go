@@ -19,7 +19,7 @@ const mostHard = 6
 // rows that have the most of it, so its memory goes by the columns, not by the rows.
 type hardest struct {
 	columns []composer.Column
-	group   func(*composer.Row) string // one row is shown of each of what it gives, such as locales; nil: no groups
+	group   func(*composer.Row) string // one row is shown of each of what it gives, its language; "": none
 	groups  map[string]int             // in all, by their place there
 	all     []champion                 // by measure, then every group
 	widest  []champion                 // by column
@@ -86,12 +86,12 @@ func (h *hardest) addGroup(r *composer.Row, s composer.Stamp) {
 		return
 	}
 	name := h.group(r)
-	if _, ok := h.groups[name]; ok {
+	if _, ok := h.groups[name]; ok || name == "" {
 		return
 	}
 	h.groups[name] = len(h.all)
 	h.all = append(h.all, champion{})
-	h.all[len(h.all)-1].beat(1, r, s, func() string { return "the first of " + name })
+	h.all[len(h.all)-1].beat(1, r, s, func() string { return "the first in " + name })
 }
 
 // beat makes the row the champion if it has more.

@@ -141,7 +141,7 @@ func TestHardestOfGroups(t *testing.T) {
 	for _, p := range h.picks() {
 		got = append(got, fmt.Sprint(p.ref, p.why))
 	}
-	if want := "0 [longest values (2 characters in all) the first of de] 2 [the first of en] 3 [the first of fr]"; strings.Join(got, " ") != want {
+	if want := "0 [longest values (2 characters in all) the first in de] 2 [the first in en] 3 [the first in fr]"; strings.Join(got, " ") != want {
 		t.Errorf("got %q", got)
 	}
 }

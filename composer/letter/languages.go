@@ -2,6 +2,7 @@ package letter
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"path"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/mailblast/mailblast/composer"
 	"github.com/mailblast/mailblast/composer/letter/attachment"
 	"github.com/mailblast/mailblast/composer/letter/body"
 	"github.com/mailblast/mailblast/composer/letter/field"
@@ -93,6 +95,24 @@ func (l *Letter) speaks(r *renderer) (choice, error) {
 		return choice{}, markup.In("locale", err)
 	}
 	return l.languages.choose(asked), nil
+}
+
+// Language gives the language of the letter that a row gets, in its canonical form; empty where the campaign asks for none,
+// or the row's cannot be told.
+func (l *Letter) Language(r *composer.Row) string {
+	if !l.languages.asked.Active() {
+		return ""
+	}
+	tag := ""
+	err := l.with(context.Background(), r, func(re *renderer) error {
+		c, err := l.speaks(re)
+		tag = c.locale.String()
+		return err
+	})
+	if err != nil {
+		return ""
+	}
+	return tag
 }
 
 // kinds are the endings of templates.
