@@ -119,6 +119,13 @@ func (r *Reader) quoted(end, next int) (Record, error) {
 	if r.err != nil {
 		return Record{}, r.err
 	}
+	if fault == "" && lines > 1 {
+		if fault = r.swallowed(stop, lines); fault != "" { // whose lines are whose cannot be told: none of them is a row
+			r.advance(stop, lines)
+			rec.Fault = fault
+			return rec, nil
+		}
+	}
 	if fault != "" {
 		r.advance(next, 1)
 		rec.Fault = fault
@@ -139,6 +146,19 @@ func (r *Reader) quoted(end, next int) (Record, error) {
 	}
 	rec.Fields = r.fields
 	return rec, nil
+}
+
+// swallowed tells that a quoted field, which runs over lines, has what looks like a record in one of them: an address, and
+// as many delimiters as its own record. It may be a text, but also rows behind a quote that was never closed, up to the next.
+func (r *Reader) swallowed(stop, lines int) string {
+	n, line := len(r.ends)-1, r.line
+	for text := range bytes.Lines(r.buf[r.at:stop]) {
+		if line > r.line && n > 0 && bytes.Count(text, []byte{r.comma}) >= n && bytes.IndexByte(text, '@') > 0 {
+			return fmt.Sprintf("a quote opened in it runs over lines %d to %d, and line %d looks like a row of its own", r.line, r.line+lines-1, line)
+		}
+		line++
+	}
+	return ""
 }
 
 // cells walks the fields of the record at r.at. It gives how many lines they took and where the next record begins.

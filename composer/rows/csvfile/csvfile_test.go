@@ -44,6 +44,19 @@ func TestSmallReads(t *testing.T) {
 	}
 }
 
+// A quote that was opened by mistake does not take the rows below it into its cell, up to the next quote.
+func TestSwallowedRows(t *testing.T) {
+	recs := all(t, strings.NewReader("email,name,plan\na@x.test,\"Jo,pro\nb@x.test,Ann,pro\nc@x.test,Bob\",pro\nd@x.test,\"Dan\nat home\",pro\n"), ',')
+	want := []string{"1 [email name plan] ", "2 [] a quote opened in it runs over lines 2 to 4, and line 3 looks like a row of its own", "5 [d@x.test Dan\nat home pro] "}
+	var got []string
+	for _, r := range recs {
+		got = append(got, fmt.Sprint(r.Line, " ", r.Fields, " ", r.Fault))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
 func TestReadError(t *testing.T) {
 	broken := errors.New("disk on fire")
 	r := New(io.MultiReader(strings.NewReader("a,b\nc,"), iotest.ErrReader(broken)), ',')
