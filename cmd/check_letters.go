@@ -38,6 +38,9 @@ func (k *checkup) letters(ctx context.Context) error {
 		k.warn("%s → will be skipped   (mailblast check --show skipped)%s", skips, t.skipped)
 	}
 	k.warnOdd(t)
+	if n := k.rows.Len(); n > 0 && t.by[delivery.ClassInvalid] == n {
+		return k.found(failf(exitData, "nobody is left to send to: %s of %s", plural(n, "invalid row"), screen.Comma(n)))
+	}
 	return nil
 }
 

@@ -2,6 +2,9 @@ package cmd
 
 import (
 	"fmt"
+	"regexp"
+	"strings"
+	"unicode"
 
 	"github.com/mailblast/mailblast/composer"
 	"github.com/mailblast/mailblast/composer/rows/charset"
@@ -31,15 +34,55 @@ func (d *desk) looks() []look {
 		}})
 	for _, i := range d.letter.Prints() {
 		name := d.rows.Columns()[i].Name
-		all = append(all, look{"empty", func(n int) string { return name + " is empty in " + plural(n, "row") + ", and the letter prints it" },
-			func(r *composer.Row, _ address.Address) string {
-				if i < len(r.Values) && r.Values[i] == "" {
-					return name + " is empty"
-				}
-				return ""
-			}})
+		all = append(all,
+			look{"empty", func(n int) string { return name + " is empty in " + plural(n, "row") + ", and the letter prints it" },
+				printed(i, func(s string) string {
+					if strings.TrimFunc(s, blankRune) == "" {
+						return name + " is empty"
+					}
+					return ""
+				})},
+			look{"placeholder", func(n int) string {
+				return name + " is no value in " + plural(n, "row") + ", such as #N/A, and the letter prints it"
+			},
+				printed(i, func(s string) string {
+					if placeholder.MatchString(strings.TrimSpace(s)) {
+						return fmt.Sprintf("%s is %q", name, short(s))
+					}
+					return ""
+				})},
+			look{"damaged", func(n int) string { return name + " has characters that were lost or escaped in " + plural(n, "row") },
+				printed(i, func(s string) string {
+					if strings.ContainsRune(s, '\ufffd') || entity.MatchString(s) {
+						return fmt.Sprintf("%s is %q", name, short(s))
+					}
+					return ""
+				})})
 	}
 	return all
+}
+
+// printed looks at the text of a column.
+func printed(column int, at func(s string) string) func(*composer.Row, address.Address) string {
+	return func(r *composer.Row, _ address.Address) string {
+		if column < len(r.Values) {
+			if s, ok := r.Values[column].(string); ok {
+				return at(s)
+			}
+		}
+		return ""
+	}
+}
+
+// placeholder is what programs write where there is no value; entity is HTML where text should be.
+var (
+	placeholder = regexp.MustCompile(`(?i)^(?:#(?:N/A|NAME\?|REF!|VALUE!|DIV/0!|NULL!|NUM!)|null|undefined|nan|none|n/a|\(null\)|<null>|\[object object\])$`)
+	entity      = regexp.MustCompile(`&(?:[a-zA-Z]{2,8}|#[0-9]{2,6});`)
+)
+
+// blankRune tells of characters that show nothing.
+func blankRune(r rune) bool {
+	return unicode.IsSpace(r) || r == '\u200b' || r == '\u2060' || r == '\ufeff' || r == '\u00ad'
 }
 
 // short is a value that fits a line.

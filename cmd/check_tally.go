@@ -41,7 +41,7 @@ type examples struct {
 
 func (x *examples) add(line string) {
 	if x.n++; len(x.first) < fewShown {
-		x.first = append(x.first, line)
+		x.first = append(x.first, flat(line))
 	}
 }
 
@@ -75,8 +75,14 @@ func (t *tally) skip(s composer.Skipped) {
 }
 
 func skippedText(s composer.Skipped) string {
+	if s.To == "" {
+		return fmt.Sprintf("%s: %s", rowName(s.Number, s.Line), s.Text)
+	}
 	return fmt.Sprintf("%s: %s: %s", rowName(s.Number, s.Line), s.To, s.Text)
 }
+
+// flat keeps a value with line breaks from making lines of its own.
+func flat(s string) string { return strings.NewReplacer("\r", `\r`, "\n", `\n`).Replace(s) }
 
 // rendered is what became of one row's letter.
 type rendered struct {

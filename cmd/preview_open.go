@@ -60,8 +60,16 @@ func (v *view) page(format string) string {
 			pairs = append(pairs, "cid:"+o.id, "data:"+o.kind+";base64,"+base64.StdEncoding.EncodeToString(o.body))
 		}
 	}
-	return mark + strings.NewReplacer(pairs...).Replace(v.html)
+	page := strings.NewReplacer(pairs...).Replace(v.html)
+	at := 0
+	if end := strings.IndexByte(page, '>'); end > 0 && strings.HasPrefix(strings.ToLower(strings.TrimSpace(page)), "<!doctype") {
+		at = end + 1
+	}
+	return mark + page[:at] + passive + page[at:]
 }
+
+// passive keeps a page from running anything: it is shown from a file, where a browser trusts it more than a mail reader would.
+const passive = `<meta http-equiv="Content-Security-Policy" content="script-src 'none'; object-src 'none'; frame-src 'none'; form-action 'none'; base-uri 'none'">`
 
 // stale is when the page of an earlier preview goes: it holds somebody's data.
 const stale = 24 * time.Hour

@@ -159,7 +159,7 @@ func headers(p *[]Header) table {
 			var value string
 			before := len(l.faults)
 			if text, hint := headerFault(e.Key); text != "" {
-				l.fault(e.At, len([]rune(e.Key)), path+": "+text, hint)
+				l.fault(e.At, len([]rune(e.Key)), source.Mask(path)+": "+text, hint)
 			}
 			letterText(&value).take(l, path, e.Value)
 			if len(l.faults) == before {
