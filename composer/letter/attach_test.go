@@ -88,7 +88,7 @@ func TestRowPaths(t *testing.T) {
 		want, fault string
 	}{
 		{"7", "7.pdf=seven", ""}, {7, "7.pdf=seven", ""}, {"ä b", "ä b.pdf=umlaut", ""}, {"2026/1", "1.pdf=one", ""},
-		{"in", "in.pdf=inside", ""}, {"", ".pdf=nothing", ""},
+		{"in", "in.pdf=inside", ""}, {"", "", "attachment invoices/.pdf: its name is empty"},
 		{"8", "", "attachment invoices/8.pdf: there is no such file"},
 		{nil, "", "attachments[0]: n is NULL"},
 		{"../secret", "", "attachment invoices/../secret.pdf: it does not stay in invoices/"},
@@ -103,7 +103,7 @@ func TestRowPaths(t *testing.T) {
 		{"7.pdf\x00", "", `attachment "invoices/7.pdf\x00.pdf": it holds the control character U+0000`},
 		{"7\n", "", "it holds a line break"}, {"7\x1b[2J", "", `\x1b[2J`},
 		{"7\xff", "", "is not valid UTF-8"},
-		{"out", "", "attachment invoices/out.pdf: path escapes from parent"},
+		{"out", "", "attachment invoices/out.pdf: it lies outside of the campaign's folder"},
 		{"fifo", "", "attachment invoices/fifo.pdf: it is no regular file"},
 		{"dir", "", "attachment invoices/dir.pdf: it is no regular file"},
 		{"7.pdf/x", "", "attachment invoices/7.pdf/x.pdf: not a directory"},

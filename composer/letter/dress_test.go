@@ -70,11 +70,31 @@ func TestImageFaults(t *testing.T) {
 	for text, want := range map[string]string{
 		"# x\n\n![a](gone.png)":    "a.md:3:6: gone.png: there is no such file: images: link leaves addresses as they are written",
 		"![a](../secret.png)":      "a.md:1:6: ../secret.png: ",
+		"![a](.env)":               "a.md:1:6: .env: it is no image, by its name",
 		"<img src='x\\..\\y.png'>": "a.md:1:11: x\\..\\y.png: it holds a",
 	} {
 		_, err := load(t, write(t, map[string]string{"a.md": text}), letter.Options{Template: "a.md", Subject: "s", From: "ana@acme.example"})
 		if f := (letter.Faults)(nil); !errors.As(err, &f) || !strings.Contains(err.Error(), want) {
 			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	}
+}
+
+// Addresses that lead nowhere from a letter are told of, each once.
+func TestAddressesThatLeadNowhere(t *testing.T) {
+	var notes []string
+	o := letter.Options{Template: "a.html", Subject: "s", From: "ana@acme.example", Columns: []string{"email", "v"}, Note: func(s string) { notes = append(notes, s) }}
+	if _, err := load(t, write(t, map[string]string{"a.html": "<p>\n<a href=\"terms.pdf\">x</a> <a href='https://x.test/'>y</a> <a href='#top'>z</a> <a href='mailto:a@x.test'>m</a> <a href='{{ .v }}'>v</a>" +
+		"<td style=\"background: url('top.png')\"><img src=\"/logo.png\"><img src=\"file:///etc/passwd\"></p>"}), o); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{`a.html:2:10: href="terms.pdf" leads nowhere`, `style="background: url('top.png')" leads nowhere`, `src="/logo.png" leads nowhere`, `src="file:///etc/passwd" leads nowhere`}
+	if len(notes) != len(want) {
+		t.Fatalf("%d notes: %q", len(notes), notes)
+	}
+	for i := range want {
+		if !strings.Contains(notes[i], want[i]) {
+			t.Errorf("note %q, want %q", notes[i], want[i])
 		}
 	}
 }
@@ -86,6 +106,7 @@ func TestPreheader(t *testing.T) {
 		{"<html><head><title>x</title></head><body class=\"a\"><p>Hello</p></body></html>", `<body class="a"><div style="display:none;`},
 		{"<html><head><title>x</title></head><p>Hello</p></html>", `</head><div style="display:none;`},
 		{"<p>Hello</p>", `<div style="display:none;`},
+		{"<!doctype html>\n<p>Hello {{/* preheader */}}</p>", "<!doctype html>\r\n<div style=\"display:none;"},
 		{"<body><span>{{ preheader }}</span><p>Hello</p>", "<body><span>Three things for &lt;Jo&gt;</span>"},
 	} {
 		l, err := load(t, write(t, map[string]string{"a.html": c.html}), o)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mailblast/mailblast/composer"
@@ -48,12 +49,19 @@ func (l *loader) loadTo() field.Mailbox {
 	if l.o.To != "" {
 		return l.fields.Mailbox("to", l.o.To)
 	}
-	for _, name := range usual {
-		for _, c := range l.o.Columns {
-			if strings.EqualFold(c, name) {
-				return l.fields.Mailbox("to", fmt.Sprintf("{{ col %q }}", c))
-			}
+	var found []string
+	for _, c := range l.o.Columns {
+		if slices.Contains(usual[:], strings.ToLower(c)) {
+			found = append(found, c)
 		}
+	}
+	switch len(found) {
+	case 0:
+	case 1:
+		return l.fields.Mailbox("to", fmt.Sprintf("{{ col %q }}", found[0]))
+	default:
+		l.faults.Field("to", 0, "the list has several columns of addresses: "+strings.Join(found, ", "), fmt.Sprintf("say which: to: '{{ col %q }}'", found[0]))
+		return field.Mailbox{}
 	}
 	if l.o.Columns == nil {
 		return field.Unknown()

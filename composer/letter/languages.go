@@ -43,11 +43,20 @@ type choice struct {
 	locale locale.Locale // for dates and numbers
 }
 
+// maxTag is longer than any tag of a language, in octets; what is longer is none, such as noLanguage.
+const (
+	maxTag     = 35
+	noLanguage = "(a long text)"
+)
+
 // maxChosen bounds what is remembered: a column may hold anything.
 const maxChosen = 1000
 
 // choose finds the version for what names a row's language. The first row that gets another one than it asks for is noted.
 func (ls *languages) choose(asked string) choice {
+	if asked = strings.TrimSpace(asked); len(asked) > maxTag {
+		asked = noLanguage
+	}
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	if c, ok := ls.chosen[asked]; ok {

@@ -117,6 +117,8 @@ func TestFaultsInLanguages(t *testing.T) {
 		{"mail/offer.de.md", "---\nsubject: Hallo\n---\n\nx {{ .nme }}", `mail/offer.de.md:5:6: the list has no column "nme": did you mean "name"?`},
 		{"mail/offer.de.md", "---\nsubjet: Hallo\n---\nx", `mail/offer.de.md:2:1: unknown key "subjet" under front matter: did you mean "subject"?`},
 		{"mail/offer.de.md", "---\nsubject: Hallo\n\nx", "mail/offer.de.md:1:1: the front matter that begins here is never closed"},
+		{"mail/offer.de.md", "\n---\nsubject: Hallo\n---\nx", "mail/offer.de.md:1:1: this looks like front matter, and would be sent as a part of the letter"},
+		{"mail/offer.de.md", "+++\nsubject = 'Hallo'\n+++\nx", "mail/offer.de.md:1:1: this looks like front matter"},
 		{"mail/offer.de.md", "---\nlayout: fancy\n---\nx", "mail/offer.de.md:2:9: layout: layouts/fancy.html: there is no such file"},
 		{"mail/offer.md", "---\nlocale: nowhere-at-all\n---\nx", "mail/offer.md:2:9: locale: "},
 		{"mail/offer.md", "no subject", "subject: it is missing"},

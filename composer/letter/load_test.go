@@ -42,6 +42,7 @@ func TestFaultsInTemplates(t *testing.T) {
 		{"a.txt", `{{ template "foot" . }}`, `there is no template "foot"`},
 		{"a.txt", `{{ define "a" }}{{ template "b" . }}{{ end }}{{ define "b" }}{{ template "a" . }}{{ end }}{{ template "a" . }}`, `calls itself`},
 		{"a.txt", `{{ define "never" }}{{ uper .x }}{{ end }}`, `there is no function "uper"`},
+		{"a.txt", "x {{ . }}", "a.txt:1:6: this prints the whole row: write {{ .column }}"},
 		{"a.html", `<a {{ if .n }}href="x{{ end }}>`, "a.html:1"},
 		{"a.html", `<p onclick="{{ .n">`, "a.html:1"},
 	} {
@@ -58,37 +59,38 @@ func TestFaultsInTemplates(t *testing.T) {
 
 func TestFaultsInFields(t *testing.T) {
 	for want, change := range map[string]func(*letter.Options){
-		`subject: the list has no column "x"`:                  func(o *letter.Options) { o.Subject = "{{ .x }}" },
-		"subject: it is missing":                               func(o *letter.Options) { o.Subject = "" },
-		"subject: it holds a line break":                       func(o *letter.Options) { o.Subject = "a\nb" },
-		"from: not an address: it has no @":                    func(o *letter.Options) { o.From = "ana" },
-		"from: a sender's local part must be ASCII":            func(o *letter.Options) { o.From = "änne@x.test" },
-		`to: the list has no column "mial"`:                    func(o *letter.Options) { o.To = "{{ .mial }}" },
-		"to: the list has no column email, e-mail or mail":     func(o *letter.Options) { o.Columns = []string{"n"} },
-		`cc[1]: the list has no column "x"`:                    func(o *letter.Options) { o.CC = []string{"a@x.test", "A <{{ .x }}>"} },
-		"return_path: {token} is not supported here":           func(o *letter.Options) { o.ReturnPath = "b+{token}@x.test" },
-		"headers.Bcc: Bcc is set for you":                      func(o *letter.Options) { o.Headers = []letter.Header{{Name: "Bcc", Value: "x"}} },
-		"headers.list-id: list-id is set for you":              func(o *letter.Options) { o.Headers = []letter.Header{{Name: "list-id", Value: "x"}} },
-		"headers.A b: a header's name is made of":              func(o *letter.Options) { o.Headers = []letter.Header{{Name: "A b", Value: "x"}} },
-		"headers.x-a: x-a is there twice":                      func(o *letter.Options) { o.Headers = []letter.Header{{Name: "X-A"}, {Name: "x-a"}} },
-		"unsubscribe.url: it is no https URL":                  func(o *letter.Options) { o.Unsubscribe.URL = "ftp://x" },
-		"unsubscribe.url: it holds a character":                func(o *letter.Options) { o.Unsubscribe.URL = "https://x.test/>?t={token}" },
-		"unsubscribe.url: it is no template":                   func(o *letter.Options) { o.Unsubscribe.URL = "https://x.test/?{{.n}}" },
-		"unsubscribe.mailto: not an address":                   func(o *letter.Options) { o.Unsubscribe.Mailto = "x" },
-		"on_null: it is none of":                               func(o *letter.Options) { o.OnNull.Do = "drop" },
-		"template: b.txt: there is no such file":               func(o *letter.Options) { o.Template = "b.txt" },
-		`template: "" is no kind of template`:                  func(o *letter.Options) { o.Template = "b" },
-		"template: dir.txt: it is no regular file":             func(o *letter.Options) { o.Template = "dir.txt" },
-		"text: the template is the text part already":          func(o *letter.Options) { o.Text = "a.txt" },
-		"layout: layouts/fancy.txt: there is no such file":     func(o *letter.Options) { o.Layout = "fancy" },
-		"layout: it is a name, not a path":                     func(o *letter.Options) { o.Layout = "../x" },
-		"layouts/bad.txt:1:1: the layout has no place for":     func(o *letter.Options) { o.Layout = "bad" },
-		"attachments[0]: no.pdf: there is no such file":        func(o *letter.Options) { o.Attachments = []letter.Attachment{{Path: "no.pdf"}} },
-		"attachments[0]: ../a.pdf: it leads out of the campai": func(o *letter.Options) { o.Attachments = []letter.Attachment{{Path: "../a.pdf"}} },
-		"attachments[0]: out.pdf: path escapes from parent":    func(o *letter.Options) { o.Attachments = []letter.Attachment{{Path: "out.pdf"}} },
-		"attachments[0]: fifo: it is no regular file":          func(o *letter.Options) { o.Attachments = []letter.Attachment{{Path: "fifo"}} },
-		"attachments[0]: a.txt: its name: it holds a line":     func(o *letter.Options) { o.Attachments = []letter.Attachment{{Path: "a.txt", Name: "a\nb"}} },
-		"attachments[0]: big.bin: it is larger than max_messa": func(o *letter.Options) { o.MaxMessage = 1000; o.Attachments = []letter.Attachment{{Path: "big.bin"}} },
+		`subject: the list has no column "x"`:                               func(o *letter.Options) { o.Subject = "{{ .x }}" },
+		"subject: it is missing":                                            func(o *letter.Options) { o.Subject = "" },
+		"subject: it holds a line break":                                    func(o *letter.Options) { o.Subject = "a\nb" },
+		"from: not an address: it has no @":                                 func(o *letter.Options) { o.From = "ana" },
+		"from: a sender's local part must be ASCII":                         func(o *letter.Options) { o.From = "änne@x.test" },
+		`to: the list has no column "mial"`:                                 func(o *letter.Options) { o.To = "{{ .mial }}" },
+		"to: the list has no column email, e-mail or mail":                  func(o *letter.Options) { o.Columns = []string{"n"} },
+		`cc[1]: the list has no column "x"`:                                 func(o *letter.Options) { o.CC = []string{"a@x.test", "A <{{ .x }}>"} },
+		"return_path: {token} is not supported here":                        func(o *letter.Options) { o.ReturnPath = "b+{token}@x.test" },
+		"headers.Bcc: Bcc is set for you":                                   func(o *letter.Options) { o.Headers = []letter.Header{{Name: "Bcc", Value: "x"}} },
+		"headers.list-id: list-id is set for you":                           func(o *letter.Options) { o.Headers = []letter.Header{{Name: "list-id", Value: "x"}} },
+		"headers.A b: a header's name is made of":                           func(o *letter.Options) { o.Headers = []letter.Header{{Name: "A b", Value: "x"}} },
+		"headers.x-a: x-a is there twice":                                   func(o *letter.Options) { o.Headers = []letter.Header{{Name: "X-A"}, {Name: "x-a"}} },
+		"unsubscribe.url: it is no https URL":                               func(o *letter.Options) { o.Unsubscribe.URL = "ftp://x" },
+		"unsubscribe.url: it holds a character":                             func(o *letter.Options) { o.Unsubscribe.URL = "https://x.test/>?t={token}" },
+		"unsubscribe.url: it is no template":                                func(o *letter.Options) { o.Unsubscribe.URL = "https://x.test/?{{.n}}" },
+		"unsubscribe.mailto: not an address":                                func(o *letter.Options) { o.Unsubscribe.Mailto = "x" },
+		"to: the list has several columns of addresses: email, E-Mail":      func(o *letter.Options) { o.Columns = []string{"email", "E-Mail"} },
+		"on_null: it is none of":                                            func(o *letter.Options) { o.OnNull.Do = "drop" },
+		"template: b.txt: there is no such file":                            func(o *letter.Options) { o.Template = "b.txt" },
+		`template: "" is no kind of template`:                               func(o *letter.Options) { o.Template = "b" },
+		"template: dir.txt: it is no regular file":                          func(o *letter.Options) { o.Template = "dir.txt" },
+		"text: the template is the text part already":                       func(o *letter.Options) { o.Text = "a.txt" },
+		"layout: layouts/fancy.txt: there is no such file":                  func(o *letter.Options) { o.Layout = "fancy" },
+		"layout: it is a name, not a path":                                  func(o *letter.Options) { o.Layout = "../x" },
+		"layouts/bad.txt:1:1: the layout has no place for":                  func(o *letter.Options) { o.Layout = "bad" },
+		"attachments[0]: no.pdf: there is no such file":                     func(o *letter.Options) { o.Attachments = []letter.Attachment{{Path: "no.pdf"}} },
+		"attachments[0]: ../a.pdf: it leads out of the campai":              func(o *letter.Options) { o.Attachments = []letter.Attachment{{Path: "../a.pdf"}} },
+		"attachments[0]: out.pdf: it lies outside of the campaign's folder": func(o *letter.Options) { o.Attachments = []letter.Attachment{{Path: "out.pdf"}} },
+		"attachments[0]: fifo: it is no regular file":                       func(o *letter.Options) { o.Attachments = []letter.Attachment{{Path: "fifo"}} },
+		"attachments[0]: a.txt: its name: it holds a line":                  func(o *letter.Options) { o.Attachments = []letter.Attachment{{Path: "a.txt", Name: "a\nb"}} },
+		"attachments[0]: big.bin: it is larger than max_messa":              func(o *letter.Options) { o.MaxMessage = 1000; o.Attachments = []letter.Attachment{{Path: "big.bin"}} },
 	} {
 		t.Run(want, func(t *testing.T) {
 			dir := write(t, map[string]string{"a.txt": "x", "layouts/bad.txt": "x", "big.bin": strings.Repeat("x", 5000), "dir.txt/x": ""})
@@ -254,11 +256,12 @@ func TestNullOfColumns(t *testing.T) {
 func TestNestedValues(t *testing.T) {
 	o := plain()
 	o.Nested = map[string]bool{"n": true}
-	row := &composer.Row{Values: []any{"jo@x.test", "Jo", nil, map[string]any{"city": "Graz", "items": []any{map[string]any{"name": "tea", "qty": int64(2)}}}}}
+	row := &composer.Row{Values: []any{"jo@x.test", "Jo", nil, map[string]any{"city": "Graz", "owner": nil, "items": []any{map[string]any{"name": "tea", "qty": int64(2)}}}}}
 	for text, want := range map[string]string{
 		"{{ .n.city }}": "Graz", "{{ range .n.items }}{{ .qty }} {{ .name }}{{ end }}": "2 tea", "{{ len .n.items }}": "1",
-		"{{ .n.street | default \"-\" }}": "-", "{{ .n.street }}": "!a.txt: n.street is NULL", "{{ .n }}": `{"city":"Graz","items":[{"name":"tea","qty":2}]}`,
-		"{{ (index .n.items 0).name }}": "tea", "{{ with .n }}{{ .city }}{{ end }}": "Graz", "{{ .n.city.x }}": "!can't evaluate field",
+		"{{ .n.street | default \"-\" }}": "-", "{{ .n.street }}": "!a.txt: n.street is NULL", "{{ .n }}": `{"city":"Graz","items":[{"name":"tea","qty":2}],"owner":null}`,
+		"{{ (index .n.items 0).name }}": "tea", "{{ with .n }}{{ .city }}{{ end }}": "Graz", "{{ .n.city.x }}": "!\"x\" is looked for in a value that is no mapping", "{{ .n.owner.name | default \"nobody\" }}": "nobody", "{{ $.n.owner.name }}": "!a.txt: n.owner.name is NULL",
+		"{{ if .n.owner.name }}x{{ else }}y{{ end }}": "y", "{{ range .n.none.at.all }}x{{ else }}none{{ end }}": "none", "{{ with .n.owner.name }}x{{ end }}z": "z",
 	} {
 		l, err := load(t, write(t, map[string]string{"a.txt": text}), o)
 		if err != nil {
@@ -268,6 +271,24 @@ func TestNestedValues(t *testing.T) {
 		_, body, _ := strings.Cut(string(msg), "\r\n\r\n")
 		if fault, bad := strings.CutPrefix(want, "!"); bad && (err == nil || !strings.Contains(err.Error(), fault)) || !bad && body != want+"\r\n" {
 			t.Errorf("%s: %q, %v; want %s", text, body, err, want)
+		}
+	}
+}
+
+// A letter without a subject or a text is a mistake, whoever it is for.
+func TestEmptyLetters(t *testing.T) {
+	for _, c := range []struct{ subject, text, want string }{
+		{"{{ .n }}", "x", "the subject is empty"}, {"s", "{{ .n }}", "the letter is empty"}, {"s", " {{ if false }}x{{ end }}\n", "the letter is empty"}, {"s", "x", ""},
+	} {
+		o := plain()
+		o.Subject = c.subject
+		l, err := load(t, write(t, map[string]string{"a.txt": c.text}), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = rendered(t, l, &composer.Row{Values: []any{"jo@x.test", "", "", ""}}, stamp)
+		if u := (*delivery.Unfit)(nil); (c.want == "") != (err == nil) || err != nil && (!errors.As(err, &u) || !strings.Contains(u.Text, c.want)) {
+			t.Errorf("%q, %q: %v, want %s", c.subject, c.text, err, c.want)
 		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"hash"
 	"slices"
+	"strings"
+	"sync"
 
 	"github.com/mailblast/mailblast/composer/letter/attachment"
 	"github.com/mailblast/mailblast/composer/letter/body"
@@ -27,6 +29,7 @@ type loader struct {
 }
 
 func newLoader(o Options) *loader {
+	o.Note = once(o.Note)
 	l := &loader{o: o, faults: &fault.List{Pos: o.Pos}, sum: sha256.New()}
 	names := markup.Names{Columns: o.Columns, Nested: o.Nested, Vars: o.Vars, Unsubscribe: o.Unsubscribe.URL != ""}
 	l.letter = &Letter{o: o, set: markup.NewSet(names, o.Campaign, l.nulls(names)),
@@ -59,19 +62,36 @@ func (l *loader) known(name string, data []byte) {
 	l.sum.Write(data)
 }
 
+// once tells of a thing once, in however many languages it is met.
+func once(note func(text string)) func(text string) {
+	if note == nil {
+		return nil
+	}
+	var told sync.Map // of text; load and the languages' own bound keep it small
+	return func(text string) {
+		if _, again := told.LoadOrStore(text, true); !again {
+			note(text)
+		}
+	}
+}
+
 // nulls puts the campaign's rules for NULL to the columns.
 func (l *loader) nulls(names markup.Names) markup.Nulls {
 	n := markup.Nulls{Default: l.null("on_null", l.o.OnNull), Columns: map[string]markup.Null{}}
 	for name, rule := range l.o.OnNulls {
-		field := "on_null." + name
-		n.Columns[name] = l.null(field, rule)
+		key := "on_null." + name
+		n.Columns[name] = l.null(key, rule)
 		if l.o.Columns == nil {
 			continue
 		}
-		if i := names.Find(name); i < 0 {
-			l.faults.Field(field, 0, fmt.Sprintf("the list has no column %q", name), "")
-		} else {
+		column, path, nested := strings.Cut(name, ".")
+		switch i, within := names.Find(name), names.Find(column); {
+		case i >= 0:
 			n.Columns[l.o.Columns[i]] = n.Columns[name]
+		case nested && within >= 0:
+			n.Columns[l.o.Columns[within]+"."+path] = n.Columns[name]
+		default:
+			l.faults.Field(key, 0, fmt.Sprintf("the list has no column %q", name), names.Nearest(name))
 		}
 	}
 	return n

@@ -193,7 +193,12 @@ func (r *renderer) parts() ([]mime.Part, error) {
 	if html.Text != nil {
 		parts = append(parts, html)
 	}
-	return parts, nil
+	for _, p := range parts {
+		if len(bytes.TrimSpace(p.Text)) > 0 {
+			return parts, nil
+		}
+	}
+	return nil, &markup.Held{Text: "the letter is empty"}
 }
 
 // leftOver holds a letter back in which several values together look like a template that went wrong.
@@ -252,6 +257,9 @@ func (r *renderer) fields(s composer.Stamp, form delivery.Form) error {
 	subject, err := r.print.Text(&r.choice.subject)
 	if err != nil {
 		return markup.In("subject", err)
+	}
+	if strings.TrimSpace(subject) == "" {
+		return &markup.Held{Text: "the subject is empty"}
 	}
 	h.Text("Subject", s.SubjectPrefix+subject)
 	h.Date(form.Date)

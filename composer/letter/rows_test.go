@@ -152,7 +152,7 @@ func TestBodyText(t *testing.T) {
 	}
 	for _, v := range []string{
 		"a\r\nb\nc\rd", strings.Repeat(".\n", 500), strings.Repeat("x", 5000), "From me\n From me\nFrom ", "tail \ntail\t\n", "NUL\x00 ESC\x1b",
-		strings.Repeat("y", 998) + "\n" + strings.Repeat("z", 999), strings.Repeat("ж", 5000), strings.Repeat("0123456789", 100_000), "=\n==\n=3D", "\n\n\n", "..\n.\n",
+		strings.Repeat("y", 998) + "\n" + strings.Repeat("z", 999), strings.Repeat("ж", 5000), strings.Repeat("0123456789", 100_000), "=\n==\n=3D", "\n\n\n.", "..\n.\n",
 	} {
 		msg, err := rendered(t, l, &composer.Row{Values: []any{"jo@example.com", v}}, stamp)
 		if err != nil {

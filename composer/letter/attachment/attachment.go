@@ -128,8 +128,17 @@ func attach(f *files.File, name, shown string) (*mime.Attachment, error) {
 	if strings.Contains(shown, "=?") { // which many programs decode there too, against RFC 2047 §5
 		return nil, errors.New("its name looks like an encoded word")
 	}
+	if strings.ContainsFunc(shown, turns) { // so that exe.fdp does not read pdf.exe
+		return nil, errors.New("its name holds a mark that turns the direction of writing")
+	}
+	if strings.Trim(strings.TrimSuffix(shown, path.Ext(shown)), " .") == "" {
+		return nil, errors.New("its name is empty")
+	}
 	if len(shown) > maxName || strings.ContainsAny(shown, `/\`) {
 		return nil, fmt.Errorf("its name is longer than %d octets or holds a slash", maxName)
 	}
 	return mime.Attach(mime.File{Name: shown, Type: kind, Content: f, Size: f.Size()})
 }
+
+// turns tells of the marks that make text run the other way (Unicode UAX #9).
+func turns(r rune) bool { return r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' }

@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -45,7 +46,8 @@ type Loader struct {
 	layout    string
 	layoutPos fault.Pos
 	preheader bool
-	written   map[string]markup.Source // templates of the page being made, as they stand in their files
+	sources   []markup.Source          // of the page being made, as they stand in their files
+	written   map[string]markup.Source // the same by their names
 	body      Body
 }
 
@@ -226,6 +228,7 @@ func (l *Loader) loadHTML(src markup.Source) {
 // page compiles checked sources as HTML.
 func (l *Loader) page(sources []markup.Source) markup.Ref {
 	l.written = map[string]markup.Source{}
+	l.sources = slices.Clone(sources)
 	for i, src := range sources {
 		l.written[src.Name] = src
 		if !isMarkdown(src.Name) {

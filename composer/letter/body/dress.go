@@ -3,6 +3,7 @@ package body
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"path"
 	"slices"
@@ -24,9 +25,11 @@ func (l *Loader) dressed(sources []markup.Source) []markup.Source {
 	for n := range p.Root.All() {
 		if e, ok := l.picture(n, sources); ok {
 			edits[n.Template] = append(edits[n.Template], e)
+		} else {
+			l.nowhere(n, sources)
 		}
 	}
-	if l.preheader && !calls(p, "preheader") {
+	if l.preheader && !markup.Uses("preheader", l.sources...) {
 		i, at := top(p)
 		edits[i] = append(edits[i], page.Edit{Offset: at, Text: preheaderText})
 	}
@@ -116,6 +119,29 @@ func (l *Loader) picture(n *page.Node, sources []markup.Source) (page.Edit, bool
 	return page.Edit{}, false
 }
 
+// linked are the attributes that hold addresses.
+var linked = []string{"src", "href", "background", "poster", "data", "srcset"}
+
+// nowhere tells of addresses that lead nowhere from a letter: those without a host, and those of one machine.
+func (l *Loader) nowhere(n *page.Node, sources []markup.Source) {
+	for i := range n.Attributes {
+		a := &n.Attributes[i]
+		value := strings.ToLower(strings.TrimSpace(a.Value))
+		switch {
+		case a.Dynamic || l.Note == nil || value == "" || value[0] == '#' || !slices.Contains(linked, a.Name) && a.Name != "style":
+		case a.Name == "style" && localImage(value), a.Name != "style" && (!strings.Contains(value, ":") && !strings.HasPrefix(value, "//") || strings.HasPrefix(value, "file:")):
+			l.noteAt(sources[n.Template], a, fmt.Sprintf("%s=%q leads nowhere: it has no host, or only this machine has it", a.Name, a.Value))
+		}
+	}
+}
+
+// localImage finds an image without a host in a style.
+func localImage(style string) bool {
+	_, rest, ok := strings.Cut(style, "url(")
+	rest = strings.TrimLeft(rest, " \"'")
+	return ok && !strings.HasPrefix(rest, "http:") && !strings.HasPrefix(rest, "https:") && !strings.HasPrefix(rest, "data:") && !strings.HasPrefix(rest, "//")
+}
+
 // local gives the path of an address that is one: without a host, and not from the root of one.
 func local(address string) (file string, ok bool) {
 	u, err := url.Parse(strings.TrimSpace(address))
@@ -132,6 +158,9 @@ func (l *Loader) embed(folder, file string) (cid string, err error) {
 	if !l.exists(name) {
 		name = path.Clean(file)
 	}
+	if !strings.HasPrefix(files.ContentType(name), "image/") {
+		return "", errors.New("it is no image, by its name")
+	}
 	part, cid, err := l.Folder.Inline(context.Background(), name)
 	if f := (*files.Fault)(nil); errors.As(err, &f) {
 		err = f.Err
@@ -145,34 +174,35 @@ func (l *Loader) embed(folder, file string) (cid string, err error) {
 
 // inSource tells of an attribute of a template, at its place in the file as it was written.
 func (l *Loader) inSource(src markup.Source, a *page.Attribute, text string) {
+	l.Faults.Add(l.place(src, a, text, "images: link leaves addresses as they are written"))
+}
+
+func (l *Loader) noteAt(src markup.Source, a *page.Attribute, text string) {
+	l.Note(l.place(src, a, text, "").Error())
+}
+
+// place finds where an attribute's value was written.
+func (l *Loader) place(src markup.Source, a *page.Attribute, text, hint string) fault.Fault {
 	at := a.ValueStart
 	if written, ok := l.written[src.Name]; ok {
 		src, at = written, max(0, strings.Index(written.Text, a.Value))
 	}
-	l.Faults.Source(markup.Fault{Source: src, Offset: at, Text: text, Hint: "images: link leaves addresses as they are written"})
+	return fault.InFile(markup.Fault{Source: src, Offset: at, Text: text, Hint: hint})
 }
 
-// calls tells whether an action calls a function.
-func calls(p *page.Page, function string) bool {
-	for i, actions := range p.Actions {
-		for _, a := range actions {
-			words := strings.FieldsFunc(p.Templates[i].Text[a.Start:a.End], func(r rune) bool { return r < '0' || r > 'z' })
-			if slices.Contains(words, function) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// top finds where the page begins to be seen: in the body, or else behind the head.
+// top finds where the page begins to be seen: in the body, else behind the head, else before the first element.
 func top(p *page.Page) (template, offset int) {
+	found := false
 	for n := range p.Root.All() {
 		switch {
 		case n.Name == "body":
 			return n.Template, n.End
 		case n.Name == "head" && n.Until > 0:
-			template, offset = n.Template, n.Until
+			template, offset, found = n.Template, n.Until, true
+		case !found && n.Name == "html":
+			template, offset, found = n.Template, n.End, true
+		case !found && !strings.HasPrefix(n.Name, "#"):
+			template, offset, found = n.Template, n.Start, true
 		}
 	}
 	return template, offset

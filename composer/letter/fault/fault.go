@@ -125,6 +125,8 @@ func Reason(err error) string {
 		return "there is no such file"
 	case errors.Is(err, fs.ErrPermission):
 		return "it may not be read"
+	case errors.As(err, &p) && strings.Contains(p.Err.Error(), "escapes"): // os.Root has no error of its own for it
+		return "it lies outside of the campaign's folder"
 	case errors.As(err, &p):
 		return p.Err.Error()
 	}

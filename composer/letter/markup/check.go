@@ -37,47 +37,6 @@ func (n Names) Check(sources ...Source) []Fault {
 // Called is the name that a template goes by among those it is used with.
 func (s Source) Called() string { return cmp.Or(s.As, s.Name) }
 
-// Calls lists the templates that sources call and do not define. What cannot be parsed calls none: Check tells of it.
-func Calls(sources ...Source) []string {
-	w := &walker{trees: map[string]tree{}}
-	for _, s := range sources {
-		w.parse(s)
-	}
-	var names []string
-	for _, t := range w.trees {
-		each(t.Root, func(n *parse.TemplateNode) {
-			if _, ok := w.trees[n.Name]; !ok && !slices.Contains(names, n.Name) {
-				names = append(names, n.Name)
-			}
-		})
-	}
-	slices.Sort(names)
-	return names
-}
-
-// each calls f with every call of a template below a list.
-func each(l *parse.ListNode, f func(*parse.TemplateNode)) {
-	if l == nil {
-		return
-	}
-	branch := func(b *parse.BranchNode) {
-		each(b.List, f)
-		each(b.ElseList, f)
-	}
-	for _, n := range l.Nodes {
-		switch n := n.(type) {
-		case *parse.IfNode:
-			branch(&n.BranchNode)
-		case *parse.WithNode:
-			branch(&n.BranchNode)
-		case *parse.RangeNode:
-			branch(&n.BranchNode)
-		case *parse.TemplateNode:
-			f(n)
-		}
-	}
-}
-
 // dot is what is known of a value before there is a row.
 type dot struct {
 	kind  kind
@@ -169,7 +128,9 @@ func (w *walker) list(l *parse.ListNode, d dot) {
 	for _, n := range l.Nodes {
 		switch n := n.(type) {
 		case *parse.ActionNode:
-			w.pipe(n.Pipe, d)
+			if given := w.pipe(n.Pipe, d); given.kind == isRow && len(n.Pipe.Decl) == 0 {
+				w.fault(n.Pos, "write {{ .column }}", "this prints the whole row")
+			}
 		case *parse.IfNode:
 			w.pipe(n.Pipe, d)
 			w.list(n.List, d)

@@ -1,9 +1,11 @@
 package markup
 
 import (
+	"fmt"
 	"iter"
 	"maps"
 	"net/url"
+	"strings"
 
 	"github.com/mailblast/mailblast/composer/letter/vocabulary"
 )
@@ -14,6 +16,7 @@ const (
 	stepTick    = "_tick"
 	stepRaw     = "_raw"
 	stepDerived = "_derived"
+	stepDig     = "_dig"
 	stepQuery   = "_query" // html/template allows a function named urlquery at the end of a pipeline only
 )
 
@@ -29,10 +32,26 @@ func (r *Renderer) functions() map[string]any {
 		stepMust:          r.must,
 		stepTick:          r.tick,
 		stepRaw:           raw,
+		stepDig:           dig,
 		stepDerived:       func() string { return r.row.Content },
 		stepQuery:         func(v any) any { return query(v) },
 	})
 	return all
+}
+
+// dig follows a path into a nested value: what is below NULL is NULL, as in the languages of databases.
+func dig(v any, path ...string) (any, error) {
+	for i, name := range path {
+		switch m := v.(type) {
+		case nil:
+			return nil, nil
+		case map[string]any:
+			v = m[name]
+		default:
+			return nil, fmt.Errorf("%q is looked for in a value that is no mapping", strings.Join(path[i:], "."))
+		}
+	}
+	return v, nil
 }
 
 // textFunctions are those of templates that are no HTML.

@@ -40,6 +40,10 @@ func (n Nulls) of(label string) Null {
 			if rule, ok := n.Columns[name]; ok {
 				return rule
 			}
+			column, _, _ := strings.Cut(name, ".") // a path goes by its column, when it has no rule of its own
+			if rule, ok := n.Columns[column]; ok {
+				return rule
+			}
 		}
 	}
 	return n.Default

@@ -124,6 +124,9 @@ func identifier(s string) bool {
 	return s != ""
 }
 
+// Nearest is a hint at the column that was probably meant; it may be empty.
+func (n Names) Nearest(name string) string { return nearest(name, n.Columns) }
+
 // nearest is a hint at the name that was probably meant.
 func nearest(name string, names []string) string {
 	best := closest(name, names)

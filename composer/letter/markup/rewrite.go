@@ -24,9 +24,12 @@ func armList(l *parse.ListNode) {
 	for _, n := range l.Nodes {
 		switch n := n.(type) {
 		case *parse.ActionNode:
-			rename(n.Pipe)
+			var last *parse.CommandNode
 			if len(n.Pipe.Decl) == 0 && !ours(n.Pipe) {
-				n.Pipe.Cmds = append(n.Pipe.Cmds, mustStep(n.Pipe))
+				last = mustStep(n.Pipe)
+			}
+			if rename(n.Pipe); last != nil {
+				n.Pipe.Cmds = append(n.Pipe.Cmds, last)
 			}
 		case *parse.IfNode:
 			armBranch(&n.BranchNode)
@@ -101,13 +104,14 @@ func countSteps(l *parse.ListNode) {
 	l.Nodes = append([]parse.Node{step}, l.Nodes...)
 }
 
-// rename makes urlquery a function of ours in every place of a pipeline.
+// rename makes urlquery a function of ours in every place of a pipeline, and lets a path such as .address.city come out as
+// NULL where its beginning is: text/template would give an error.
 func rename(p *parse.PipeNode) {
 	if p == nil {
 		return
 	}
 	for _, c := range p.Cmds {
-		for _, arg := range c.Args {
+		for i, arg := range c.Args {
 			switch arg := arg.(type) {
 			case *parse.IdentifierNode:
 				if arg.Ident == "urlquery" {
@@ -115,7 +119,26 @@ func rename(p *parse.PipeNode) {
 				}
 			case *parse.PipeNode:
 				rename(arg)
+			case *parse.FieldNode:
+				if len(arg.Ident) > 1 {
+					first := &parse.FieldNode{NodeType: parse.NodeField, Pos: arg.Pos, Ident: arg.Ident[:1]}
+					c.Args[i] = digStep(first, arg.Pos, arg.Ident[1:])
+				}
+			case *parse.VariableNode:
+				if n := 2; arg.Ident[0] == "$" && len(arg.Ident) > n {
+					first := &parse.VariableNode{NodeType: parse.NodeVariable, Pos: arg.Pos, Ident: arg.Ident[:n]}
+					c.Args[i] = digStep(first, arg.Pos, arg.Ident[n:])
+				}
 			}
 		}
 	}
+}
+
+// digStep is (_dig FIRST "name" …).
+func digStep(first parse.Node, pos parse.Pos, path []string) *parse.PipeNode {
+	args := []parse.Node{parse.NewIdentifier(stepDig).SetPos(pos), first}
+	for _, name := range path {
+		args = append(args, &parse.StringNode{NodeType: parse.NodeString, Pos: pos, Quoted: strconv.Quote(name), Text: name})
+	}
+	return &parse.PipeNode{NodeType: parse.NodePipe, Pos: pos, Cmds: []*parse.CommandNode{command(pos, args...)}}
 }

@@ -116,7 +116,10 @@ func (l local) plural(args ...any) (any, error) {
 	if v, ok := forms[category]; ok {
 		return v, nil
 	}
-	return forms["other"], nil
+	if v, ok := forms["other"]; ok {
+		return v, nil
+	}
+	return nil, fmt.Errorf("the dict of plural has neither %q nor \"other\", which %s needs for %s", category, l.in(), text)
 }
 
 // decimalText gives a number's digits with a point.

@@ -11,6 +11,7 @@ import (
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/extension"
 	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
 )
 
 // TextForms are the functions that make HTML, as texts and header fields have them: they leave the value as it is.
@@ -46,40 +47,85 @@ func safeURLText(v any) (any, error) {
 	return s, nil
 }
 
-// active are elements that do something, which no mail reader lets them.
-var active = []string{"script", "iframe", "object", "embed", "form", "link", "meta", "base", "style", "svg", "math", "template"}
+// active are elements that do something, which no mail reader lets them, or that make something else of what follows.
+var active = []string{"script", "iframe", "object", "embed", "form", "link", "meta", "base", "style", "svg", "math", "template",
+	"textarea", "title", "xmp", "plaintext", "noscript", "noembed", "noframes", "frameset", "select", "listing"}
 
-// safeHTML takes a value as HTML. Its author vouches for its looks; what is active in it is refused all the same.
+// contexts are elements around those that stand nowhere else.
+var contexts = map[string]atom.Atom{"tr": atom.Tbody, "td": atom.Tr, "th": atom.Tr, "tbody": atom.Table, "thead": atom.Table, "li": atom.Ul}
+
+// safeHTML takes a value as HTML. Its author vouches for its looks; what is active in it is refused all the same. It comes out
+// as a browser reads it: closed, and without comments, so that it ends where it ends.
 func safeHTML(v any) (any, error) {
 	if v == nil {
 		return nil, nil
 	}
 	s := Text(v)
-	for z := html.NewTokenizer(strings.NewReader(s)); ; {
+	for z := html.NewTokenizer(strings.NewReader(s)); z.Next() != html.ErrorToken; {
+		if t := z.Token(); (t.Type == html.StartTagToken || t.Type == html.SelfClosingTagToken) && slices.Contains(active, t.Data) {
+			return nil, fmt.Errorf("it holds the element <%s>", t.Data)
+		}
+	}
+	around := &html.Node{Type: html.ElementNode, Data: "div", DataAtom: atom.Div}
+	if a, ok := contexts[firstTag(s)]; ok {
+		around = &html.Node{Type: html.ElementNode, Data: a.String(), DataAtom: a}
+	}
+	nodes, err := html.ParseFragment(strings.NewReader(s), around)
+	if err != nil {
+		return nil, err
+	}
+	var b strings.Builder
+	for _, n := range nodes {
+		if err := passive(n); err != nil {
+			return nil, err
+		}
+		if n.Type == html.CommentNode {
+			continue
+		}
+		if err := html.Render(&b, n); err != nil {
+			return nil, err
+		}
+	}
+	return htmltemplate.HTML(b.String()), nil
+}
+
+func firstTag(s string) string {
+	z := html.NewTokenizer(strings.NewReader(s))
+	for {
 		switch z.Next() {
 		case html.ErrorToken:
-			return htmltemplate.HTML(s), nil
+			return ""
 		case html.StartTagToken, html.SelfClosingTagToken:
-			if err := passive(z.Token()); err != nil {
-				return nil, err
-			}
+			return z.Token().Data
 		}
 	}
 }
 
-func passive(t html.Token) error {
-	if slices.Contains(active, t.Data) {
-		return fmt.Errorf("it holds the element <%s>", t.Data)
-	}
-	for _, a := range t.Attr {
-		if strings.HasPrefix(a.Key, "on") {
-			return fmt.Errorf("it holds the attribute %s", a.Key)
+// passive holds an element and those in it against what is active, and drops comments.
+func passive(n *html.Node) error {
+	if n.Type == html.ElementNode {
+		if slices.Contains(active, n.Data) {
+			return fmt.Errorf("it holds the element <%s>", n.Data)
 		}
-		if a.Key == "href" || a.Key == "src" || a.Key == "action" || a.Key == "background" {
-			if _, err := safeURLText(strings.Map(visible, a.Val)); err != nil {
-				return err
+		for _, a := range n.Attr {
+			if strings.HasPrefix(a.Key, "on") {
+				return fmt.Errorf("it holds the attribute %s", a.Key)
+			}
+			if a.Key == "href" || a.Key == "src" || a.Key == "action" || a.Key == "background" {
+				if _, err := safeURLText(strings.Map(visible, a.Val)); err != nil {
+					return err
+				}
 			}
 		}
+	}
+	for c := n.FirstChild; c != nil; {
+		next := c.NextSibling
+		if c.Type == html.CommentNode {
+			n.RemoveChild(c)
+		} else if err := passive(c); err != nil {
+			return err
+		}
+		c = next
 	}
 	return nil
 }
@@ -97,13 +143,23 @@ var columns = sync.OnceValue(func() goldmark.Markdown {
 	return goldmark.New(goldmark.WithExtensions(extension.Table, extension.Linkify, extension.Strikethrough))
 })
 
+// Bounds of a value that is read as Markdown, which takes quadratic time in what may open a link or an emphasis.
+const (
+	maxMarkdown = 64 << 10 // octets
+	maxOpeners  = 4000
+)
+
 // markdown makes HTML of a value that is Markdown. HTML in it is left out, and so are links that would run something.
 func markdown(v any) (any, error) {
 	if v == nil {
 		return nil, nil
 	}
+	text := Text(v)
+	if len(text) > maxMarkdown || strings.Count(text, "[")+strings.Count(text, "*")+strings.Count(text, "_")+strings.Count(text, "`") > maxOpeners {
+		return nil, fmt.Errorf("it is too large to be read as Markdown: at most %d octets and %d marks", maxMarkdown, maxOpeners)
+	}
 	var b bytes.Buffer
-	if err := columns().Convert([]byte(Text(v)), &b); err != nil {
+	if err := columns().Convert([]byte(text), &b); err != nil {
 		return nil, err
 	}
 	if b.Len() > MaxText {

@@ -22,7 +22,7 @@ func div(a, b any) (any, error) {
 	}
 	v, err := fold([]any{a, b}, (*big.Rat).Quo, func(int, int) int { return divDigits })
 	if s, ok := v.(string); ok {
-		return strings.TrimRight(s, "0"), err
+		return strings.TrimSuffix(strings.TrimRight(s, "0"), "."), err
 	}
 	return v, err
 }

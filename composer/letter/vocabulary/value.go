@@ -1,48 +1,25 @@
 package vocabulary
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	htmltemplate "html/template"
 	"math/big"
 	"reflect"
-	"strconv"
 	"strings"
+
+	"github.com/mailblast/mailblast/composer/text"
 )
 
-// Text is the text form of a value: of lists and mappings it is compact JSON, with the keys in order.
+// Text is the text form of a value.
 func Text(v any) string {
 	switch v := v.(type) {
-	case nil:
-		return ""
-	case string:
-		return v
-	case int64:
-		return strconv.FormatInt(v, 10)
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64)
 	case htmltemplate.HTML:
 		return string(v)
 	case htmltemplate.URL:
 		return string(v)
-	case fmt.Stringer:
-		return v.String()
-	case []any, map[string]any:
-		return compactJSON(v)
 	}
-	return fmt.Sprint(v)
-}
-
-func compactJSON(v any) string {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return fmt.Sprint(v)
-	}
-	return strings.TrimSuffix(b.String(), "\n")
+	return text.Of(v)
 }
 
 // capped keeps a text within MaxText.

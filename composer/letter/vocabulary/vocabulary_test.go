@@ -17,9 +17,9 @@ import (
 	"github.com/mailblast/mailblast/composer/letter/locale"
 )
 
-type text string
+type texted string
 
-func (t text) String() string { return string(t) }
+func (t texted) String() string { return string(t) }
 
 func speak(t testing.TB, lang string) func() locale.Locale {
 	t.Helper()
@@ -44,7 +44,7 @@ func run(t testing.TB, lang, source string, data any) (string, error) {
 func TestFunctions(t *testing.T) {
 	data := map[string]any{"null": nil, "empty": "", "name": "jo o'neil", "n": "1234.5", "i": int64(7), "f": 0.1, "big": "12345678901234567890.10",
 		"when": time.Date(2026, 11, 24, 8, 30, 0, 0, time.UTC), "tags": []any{"a", int64(2), nil}, "doc": map[string]any{"b": []any{1.5, "<x>"}, "a": nil},
-		"money": text("12.50"), "yes": true, "zip": "01234"}
+		"money": texted("12.50"), "yes": true, "zip": "01234"}
 	for _, c := range []struct{ lang, source, want string }{ // want "!…": an error that holds it
 		{"en", `{{ default "friend" .null }} {{ .empty | default "friend" }} {{ .name | default "friend" }}`, "friend friend jo o'neil"},
 		{"en", `{{ coalesce .null .empty .name }}`, "jo o'neil"},
@@ -59,6 +59,7 @@ func TestFunctions(t *testing.T) {
 		{"en", `{{ dict "a" }}`, "!a value for each key"},
 		{"en", `{{ add .i 1 }} {{ add .f 0.2 }} {{ sub 10 .n }} {{ mul .money 2 }} {{ div 10 4 }} {{ div 1 3 }} {{ div 6 3 }}`, "8 0.3 -1224.5 25.00 2.5 0.3333333333 2"},
 		{"en", `{{ add .name 1 }}`, `!"jo o'neil" is no number`},
+		{"en", `{{ div 1 3000000000000 }} {{ div 2 "1.99999999999999" }} {{ div "100000000000000000000" 1 }}`, "0 1 100000000000000000000"},
 		{"en", `{{ div 1 0 }}`, "!division by zero"},
 		{"en", `{{ if gt .n 1000 }}a{{ end }}{{ if lt .i 10.5 }}b{{ end }}{{ if eq .i "7" 8 }}c{{ end }}{{ if ge "9" "10" }}d{{ end }}`, "abc"},
 		{"en", `{{ if eq .zip "1234" }}a{{ end }}{{ if eq .zip 1234 }}b{{ end }}{{ if ne .zip "01234" }}c{{ end }}`, "b"},
@@ -78,6 +79,10 @@ func TestFunctions(t *testing.T) {
 		{"en", `{{ plural "item" "items" 1 }} {{ .i | plural "item" "items" }}`, "item items"},
 		{"pl", `{{ plural (dict "one" "plik" "few" "pliki" "many" "plików" "other" "pliku") 3 }} {{ plural (dict "one" "plik" "other" "pliku") 5 }}`, "pliki pliku"},
 		{"en", `{{ plural "x" 3 }}`, "!plural wants a dict"},
+		{"en", `{{ plural (dict "one" "day") 5 }}`, `!neither "other" nor "other", which en needs for 5`},
+		{"en", `{{ safe_html "<b>x<!-- " }}|{{ safe_html "a</div></td></tr></table><i>b" }}|{{ safe_html "<tr><td>x" }}`, "<b>x</b>|a<i>b</i>|<tr><td>x</td></tr>"},
+		{"en", `{{ safe_html "<textarea>x" }}`, "!the element <textarea>"},
+		{"en", `{{ safe_html "<p><plaintext>" }}`, "!the element <plaintext>"},
 		{"ar", `{{ lang }} {{ dir }}`, "ar rtl"},
 		{"en", `{{ urlquery "a b&c" }} {{ safe_url "acmeapp://x" }}`, "a+b%26c acmeapp://x"},
 		{"en", `{{ safe_url "JavaScript:alert(1)" }}`, "!begins with javascript: is not safe"},
@@ -105,7 +110,7 @@ func TestFunctions(t *testing.T) {
 }
 
 func TestText(t *testing.T) {
-	for want, v := range map[string]any{"": nil, "x": "x", "-7": int64(-7), "0.1": 0.1, "100000000000000000000000": 1e23, "true": true, "12.50": text("12.50"),
+	for want, v := range map[string]any{"": nil, "x": "x", "-7": int64(-7), "0.1": 0.1, "100000000000000000000000": 1e23, "true": true, "12.50": texted("12.50"),
 		`{"a":null,"b":[1.5,"<x>"]}`: map[string]any{"b": []any{1.5, "<x>"}, "a": nil}, `["ä",{}]`: []any{"ä", map[string]any{}}, "<b>": htmltemplate.HTML("<b>")} {
 		if got := Text(v); got != want {
 			t.Errorf("%#v: %s, want %s", v, got, want)
@@ -118,7 +123,7 @@ func TestNumbersInTexts(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := rapid.Int64().Draw(t, "a"), rapid.Int64().Draw(t, "b")
 		lt := order(func(c int) bool { return c < 0 })
-		for _, pair := range [][2]any{{a, b}, {fmt.Sprint(a), b}, {a, fmt.Sprint(b)}, {text(fmt.Sprint(a)), fmt.Sprint(b)}} {
+		for _, pair := range [][2]any{{a, b}, {fmt.Sprint(a), b}, {a, fmt.Sprint(b)}, {texted(fmt.Sprint(a)), fmt.Sprint(b)}} {
 			less, err := lt(pair[0], pair[1])
 			if err != nil || less != (a < b) {
 				t.Fatalf("%v < %v: %v, %v", pair[0], pair[1], less, err)
