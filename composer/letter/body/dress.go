@@ -51,14 +51,14 @@ func (l *Loader) styled(sources []markup.Source) ([]markup.Source, *page.Page) {
 	for i, s := range sources {
 		templates[i] = page.Template{Name: s.Called(), Text: s.Text}
 	}
-	templates, faults := style.Inline(templates...)
+	templates, origin, faults := style.Inline(templates...)
 	for _, f := range faults {
 		l.note(sources, f)
 	}
 	for i, t := range templates {
 		if i == len(sources) {
-			original, _, _ := strings.Cut(t.Name, "~")
-			sources = append(sources, markup.Source{Name: l.file(sources, original), As: t.Name})
+			sources = append(sources, markup.Source{Name: sources[origin[0]].Name, As: t.Name})
+			origin = origin[1:]
 		}
 		sources[i].Text = t.Text
 	}

@@ -65,6 +65,7 @@ func (b *builder) markup(start, limit int) int {
 	case text[1] == '/' && len(text) > 2:
 		n, _ := b.s.startTag(start+1, limit)
 		if n == nil {
+			b.endless = true
 			return start
 		}
 		b.endTag(n.Name, start, n.End)
@@ -72,6 +73,7 @@ func (b *builder) markup(start, limit int) int {
 	case letter(text[1]):
 		n, self := b.s.startTag(start, limit)
 		if n == nil {
+			b.endless = true
 			return start
 		}
 		return b.startTag(n, self, limit)
@@ -89,6 +91,7 @@ func (b *builder) comment(start, limit int) int {
 	default:
 		if i := bytes.Index(rest, []byte("-->")); i >= 0 {
 			end = start + len("<!--") + i + len("-->")
+			rest = rest[:i]
 		}
 		if i := bytes.Index(rest, []byte("--!>")); i >= 0 {
 			end = min(end, start+len("<!--")+i+len("--!>"))
@@ -141,8 +144,8 @@ func (b *builder) raw(n *Node, limit int) int {
 		if tail := name + len(n.Name); tail < limit && strings.EqualFold(b.s.text[name:tail], n.Name) && !letter(b.s.masked[tail]) {
 			if tag, _ := b.s.startTag(at+1, limit); tag != nil {
 				end, after = at, tag.End
-				break
 			}
+			break // a tag that does not end takes all that follows
 		}
 	}
 	b.open = append(b.open, n)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mailblast/mailblast/composer/letter/page"
 )
@@ -154,6 +155,23 @@ func TestCut(t *testing.T) {
 	}
 	if p := page.Parse(list...); !p.Cut {
 		t.Error("a page of a billion elements was not cut")
+	}
+}
+
+// Tags and comments that do not end take no longer than their length: if each were read to the end, this would take hours.
+func TestEndless(t *testing.T) {
+	for _, piece := range []string{"<a ", "</a ", "<a b=' ", "<style></style ", "</style ", "<!---->", "<!--", "</", "<!a", "{{ if .a }}<a {{ end }}"} {
+		for _, before := range []string{"", "<style>"} {
+			text := before + strings.Repeat(piece, 300_000/len(piece))
+			start := time.Now()
+			p := page.Parse(page.Template{Name: "page", Text: text})
+			if took := time.Since(start); took > 10*time.Second {
+				t.Errorf("%q: it took %s", before+piece, took)
+			} else {
+				t.Logf("%q: %s", before+piece, took)
+			}
+			checkPage(t, p)
+		}
 	}
 }
 

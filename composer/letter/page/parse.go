@@ -72,6 +72,7 @@ type builder struct {
 	calls    []string
 	branches []branch
 	nodes    int
+	endless  bool // a tag in the template that is walked does not end in it: what follows is text
 
 	s        *source
 	template int
@@ -93,18 +94,22 @@ func (b *builder) define(name string, d body) {
 
 // enter walks a template at the place where it is called.
 func (b *builder) enter(name string, d body, call *Node) {
-	s, template, from, branches := b.s, b.template, b.call, b.branches
-	b.s, b.template, b.call, b.branches = b.sources[d.template], d.template, call, nil
+	s, template, from, branches, endless := b.s, b.template, b.call, b.branches, b.endless
+	b.s, b.template, b.call, b.branches, b.endless = b.sources[d.template], d.template, call, nil, false
 	b.calls = append(b.calls, name)
 	b.walk(d.from, d.to)
 	b.calls = b.calls[:len(b.calls)-1]
-	b.s, b.template, b.call, b.branches = s, template, from, branches
+	b.s, b.template, b.call, b.branches, b.endless = s, template, from, branches, endless
 }
 
 // walk makes nodes of a part of the source.
 func (b *builder) walk(at, limit int) {
 	for at < limit && !b.page.Cut {
-		n := bytes.IndexAny(b.s.masked[at:limit], "<\x01")
+		stops := "<\x01"
+		if b.endless {
+			stops = "\x01"
+		}
+		n := bytes.IndexAny(b.s.masked[at:limit], stops)
 		if n < 0 {
 			n = limit - at
 		}

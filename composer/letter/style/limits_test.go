@@ -36,7 +36,7 @@ func TestLimits(t *testing.T) {
 			in.Text += `<p class="c7">`
 		}
 		start := time.Now()
-		out, faults := style.Inline(in)
+		out, _, faults := style.Inline(in)
 		if took := time.Since(start); took > time.Minute {
 			t.Errorf("%s: it took %s", c.name, took)
 		} else {
@@ -52,9 +52,12 @@ func FuzzInline(f *testing.F) {
 	for _, file := range cases(f) {
 		f.Add(readFile(f, file))
 	}
+	for _, sheet := range []string{"[--x]{color:red}", ":not([--x]){color:red}", "p{color:red}\x00", "[\x00]{color:red}", "p\x00{color:\x00}"} {
+		f.Add("<style>" + sheet + "</style><p>x</p>")
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		in := templates(text)
-		out, faults := style.Inline(in...)
+		out, _, faults := style.Inline(in...)
 		for _, fault := range faults {
 			near(in, fault)
 		}
@@ -62,6 +65,9 @@ func FuzzInline(f *testing.F) {
 			if out[i].Name != in[i].Name {
 				t.Fatalf("template %q became %q", in[i].Name, out[i].Name)
 			}
+		}
+		if _, err := parsed(in); err == nil {
+			compile(t, out)
 		}
 	})
 }

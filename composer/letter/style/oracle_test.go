@@ -62,7 +62,7 @@ func TestComputedStyles(t *testing.T) {
 	type pair struct{ Name, Before, After string }
 	var pairs []pair
 	add := func(name string, in []page.Template) {
-		out, _ := style.Inline(in...)
+		out, _, _ := style.Inline(in...)
 		checkKept(t, in, out)
 		for _, row := range rows {
 			pairs = append(pairs, pair{name + " for " + row["name"].(string), rendered(t, in, row), rendered(t, out, row)})

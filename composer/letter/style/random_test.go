@@ -70,7 +70,7 @@ func letter(t *rapid.T) []page.Template {
 func TestRandomLetters(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		in := letter(r)
-		out, faults := style.Inline(in...)
+		out, _, faults := style.Inline(in...)
 		if len(faults) > 0 {
 			t.Errorf("faults in a good letter: %v", faults)
 		}

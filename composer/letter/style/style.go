@@ -27,20 +27,30 @@ import (
 type Fault = sheet.Fault
 
 // Inline moves rules of templates that are used together: the first is the one that is executed, the others are known by
-// their names. It gives the same templates, edited, and behind them those that it had to make. All of them must be given
-// to the next who needs the page. When something is too large, the templates come back as they are, with a fault.
-func Inline(templates ...page.Template) ([]page.Template, []Fault) {
+// their names. It gives the same templates, edited, and behind them copies that it had to make; origin holds for each copy
+// the index of the template that it was made of. All of them must be given to the next who needs the page. When something
+// is too large, or cannot be edited, the templates come back as they are, with a fault.
+func Inline(templates ...page.Template) (out []page.Template, origin []int, faults []Fault) {
 	p := page.Parse(templates...)
 	elements, sheets, faults, ok := tree.Match(p)
 	if len(sheets) == 0 {
-		return templates, nil
+		return templates, nil, nil
 	}
 	c := newContest(elements)
 	if p.Cut || !ok || !c.run() {
-		first := sheets[0].Element
-		return templates, append(faults, Fault{Source: templates[first.Template].Name, Offset: first.Start,
-			Text: "the page has too many elements and rules to move them into style attributes, so they stay in the style sheet",
-			Hint: "a letter needs some hundred rules"})
+		return templates, nil, append(faults, stay(p, sheets, "the page has too many elements and rules to move them into style attributes",
+			"a letter needs some hundred rules"))
 	}
-	return newWriter(p).write(c, sheets), faults
+	out, origin, err := newWriter(p).write(c, sheets)
+	if err != nil {
+		return templates, nil, append(faults, stay(p, sheets, "the rules cannot be moved into style attributes: "+err.Error(),
+			"look for tags and rules that do not end"))
+	}
+	return out, origin, faults
+}
+
+// stay is the fault of a page whose rules all stay where they are.
+func stay(p *page.Page, sheets []*sheet.Sheet, why, hint string) Fault {
+	first := sheets[0].Element
+	return Fault{Source: p.Templates[first.Template].Name, Offset: first.Start, Text: why + ", so they stay in the style sheet", Hint: hint}
 }

@@ -58,7 +58,7 @@ func TestGolden(t *testing.T) {
 	for _, file := range cases(t) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			in := templates(readFile(t, file))
-			out, faults := style.Inline(in...)
+			out, _, faults := style.Inline(in...)
 			got := joined(out)
 			for _, f := range faults {
 				got = strings.TrimSuffix(got, "\n") + fmt.Sprintf("\n=== fault in %s at %q\n%s\n%s\n", f.Source, near(in, f), f.Text, f.Hint)
@@ -87,15 +87,42 @@ func near(in []page.Template, f style.Fault) string {
 // compile has html/template read and escape templates.
 func compile(t testing.TB, list []page.Template) *htmltemplate.Template {
 	t.Helper()
-	set := htmltemplate.New(list[0].Name)
+	set, err := parsed(list)
+	if err != nil {
+		t.Fatalf("html/template: %v\n%s", err, joined(list))
+	}
+	return set
+}
+
+func parsed(list []page.Template) (*htmltemplate.Template, error) {
+	form := func(v any) any { return v }
+	set := htmltemplate.New(list[0].Name).Funcs(htmltemplate.FuncMap{"markdown": form, "nl2br": form, "safe_html": form})
 	for i, s := range list {
 		to := set
 		if i > 0 {
 			to = set.New(s.Name)
 		}
 		if _, err := to.Parse(s.Text); err != nil {
-			t.Fatalf("html/template: %v\n%s", err, s.Text)
+			return nil, err
 		}
 	}
-	return set
+	return set, nil
+}
+
+// A copy is known by what it was made of, whatever the names of templates look like.
+func TestOrigin(t *testing.T) {
+	in := []page.Template{
+		{Name: "page", Text: `<style>.a b { color: red } .b b { color: blue }</style><div class="a">{{ template "p~2" . }}{{ template "q" . }}</div>` +
+			`<div class="b">{{ template "p~2" . }}{{ template "q" . }}</div>{{ define "q" }}<b>y</b>{{ end }}`},
+		{Name: "p~2", Text: "<b>x</b>"},
+	}
+	out, origin, faults := style.Inline(in...)
+	if len(faults) > 0 || len(out) != len(in)+len(origin) || len(origin) != 2 {
+		t.Fatalf("%q, copies of %v, faults %v", out, origin, faults)
+	}
+	for i, o := range origin {
+		if copied := out[len(in)+i]; (o == 1) != strings.HasPrefix(copied.Name, "p~2~") || (o == 0) != strings.HasPrefix(copied.Name, "q~") {
+			t.Errorf("%q is a copy of %q", copied, in[o].Name)
+		}
+	}
 }

@@ -28,6 +28,8 @@ type writer struct {
 	calls     map[*page.Node]*instance
 	shared    [][]page.Edit // of each source, wherever it is called: the style elements
 	added     []page.Template
+	origin    []int // of those that are added: the template that each is a copy of
+	err       error // the first of an edit
 	names     map[string]bool
 }
 
@@ -37,7 +39,7 @@ func newWriter(p *page.Page) *writer {
 	return w
 }
 
-func (w *writer) write(c *contest, sheets []*sheet.Sheet) []page.Template {
+func (w *writer) write(c *contest, sheets []*sheet.Sheet) ([]page.Template, []int, error) {
 	done := map[*sheet.Sheet]bool{}
 	ordered := slices.ContainsFunc(sheets, (*sheet.Sheet).Ordered)
 	for _, s := range sheets {
@@ -55,16 +57,16 @@ func (w *writer) write(c *contest, sheets []*sheet.Sheet) []page.Template {
 	own := w.variants()
 	list := slices.Clone(w.page.Templates)
 	for i := range list {
-		list[i].Text = mustApply(list[i].Text, append(w.shared[i], own[i]...))
+		list[i].Text = w.apply(list[i].Text, append(w.shared[i], own[i]...))
 	}
-	return append(list, w.added...)
+	return append(list, w.added...), w.origin, w.err
 }
 
-// mustApply makes edits that cannot overlap, since each is of another tag or rule.
-func mustApply(text string, edits []page.Edit) string {
+// apply makes edits. They overlap only where a page is so odd that two tags or rules share octets.
+func (w *writer) apply(text string, edits []page.Edit) string {
 	s, err := page.Apply(text, edits)
-	if err != nil {
-		panic("style: " + err.Error())
+	if w.err == nil {
+		w.err = err
 	}
 	return s
 }
@@ -122,6 +124,7 @@ func (w *writer) variants() [][]page.Edit {
 		} else {
 			in.new = w.newName(in.name)
 			w.added = append(w.added, page.Template{Name: in.new, Text: w.copyOf(in)})
+			w.origin = append(w.origin, in.body[0])
 		}
 		forms[key] = in.new
 	}
@@ -183,7 +186,7 @@ func (w *writer) copyOf(in *instance) string {
 	for i := range edits {
 		edits[i].Offset -= from
 	}
-	return mustApply(text[from:to], edits)
+	return w.apply(text[from:to], edits)
 }
 
 // attribute makes the edits that put declarations into a style attribute, in front of what it holds.
@@ -202,18 +205,19 @@ func (w *writer) attribute(e *tree.Element, claims []*claim) []page.Edit {
 			front = append(front, text)
 		}
 	}
-	if len(front) == 0 {
-		return edits
+	if len(front) == 0 && len(edits) == 0 {
+		return nil
 	}
 	text := strings.Join(front, "; ")
 	a := e.Page.Attribute("style")
 	if a == nil {
 		return append(edits, page.Edit{Offset: e.Page.Start + 1 + len(e.Page.Name), Text: ` style="` + escape(text, '"') + `"`})
 	}
-	if strings.Trim(a.Value, " \t\r\n;") != "" {
+	if text != "" && strings.Trim(a.Value, " \t\r\n;") != "" {
 		text += "; "
 	}
 	switch {
+	case a.Quote != 0 && text == "":
 	case a.Quote != 0:
 		edits = append(edits, page.Edit{Offset: a.ValueStart, Text: escape(text, a.Quote)})
 	case a.ValueStart == a.End: // it has no value

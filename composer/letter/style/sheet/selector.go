@@ -176,7 +176,10 @@ func (s *Selector) simple(ts []token) (Simple, error) {
 	case ts[0].kind == css.HashToken:
 		c.Attr = "id"
 	case ts[0].kind == css.LeftBracketToken:
-		name := slices.IndexFunc(ts, func(t token) bool { return t.kind == css.IdentToken })
+		name := slices.IndexFunc(ts, func(t token) bool { return t.kind == css.IdentToken || t.kind == css.CustomPropertyNameToken })
+		if name < 0 || strings.Contains(ts[name].text, `\`) {
+			return Simple{}, nil // which attribute it looks at is not known
+		}
 		c.Attr = strings.ToLower(ts[name].text)
 	}
 	return c, nil

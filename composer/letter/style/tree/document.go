@@ -3,7 +3,8 @@
 //  1. the page's elements get the parents that they have for a reader: html, body and tbody are implied;
 //  2. each knows which of its attributes, its neighbours and its ancestors depend on values;
 //  3. each selector is answered with yes, no or maybe; what a simple selector matches is cascadia's to say;
-//  4. a rule that anything matches perhaps, and one that nothing matches, is kept in its sheet.
+//  4. a rule that anything matches perhaps, and one that nothing matches, is kept in its sheet; all are when an action prints
+//     elements, which are known only with a row.
 package tree
 
 import (
@@ -50,6 +51,7 @@ type document struct {
 	of       map[*page.Node]*Element
 	body     *Element // implied
 	faults   []sheet.Fault
+	markup   bool // some action prints elements
 }
 
 // filler is what page.Page.Masked puts for actions.
@@ -76,14 +78,21 @@ func newDocument(p *page.Page) *document {
 			d.outlook(n)
 		case n.Name == "#action", n.Name == "#template", n.Name == "#text":
 			if e := d.of[n.Parent]; e != nil {
-				e.unsureInside = e.unsureInside || n.Name != "#text" || n.Within != nil
-				e.node.AppendChild(&html.Node{Type: html.TextNode, Data: " "})
+				e.unsureInside = e.unsureInside || n.Name != "#text" || n.Within != nil || d.trimmed(n)
+				e.node.AppendChild(&html.Node{Type: html.TextNode, Data: "x"}) // white space too, unlike cascadia, keeps an element from being :empty
 			}
 		default:
 			d.add(n, names["body"])
 		}
 	}
+	d.printed()
 	return d
+}
+
+// trimmed tells whether a text is white space that an action beside it takes away.
+func (d *document) trimmed(n *page.Node) bool {
+	text := d.page.Templates[n.Template].Text
+	return strings.TrimSpace(text[n.Start:n.End]) == "" && (strings.HasSuffix(text[:n.Start], "-}}") || strings.HasPrefix(text[n.End:], "{{-"))
 }
 
 func (d *document) implied(name string, parent *Element) *Element {

@@ -36,6 +36,9 @@ func Match(p *page.Page) (elements []*Element, sheets []*sheet.Sheet, faults []s
 			return nil, sheets, d.faults, false
 		}
 	}
+	if d.markup && len(sheets) > 0 {
+		elements = append(elements, anything(sheets))
+	}
 	for _, s := range sheets {
 		for _, r := range s.Rules {
 			r.Kept = r.Kept || r.Stays || slices.ContainsFunc(r.Selectors, func(s *sheet.Selector) bool { return s.Pseudo || !s.Used })
