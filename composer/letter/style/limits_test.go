@@ -55,6 +55,7 @@ func FuzzInline(f *testing.F) {
 	for _, sheet := range []string{"[--x]{color:red}", ":not([--x]){color:red}", "p{color:red}\x00", "[\x00]{color:red}", "p\x00{color:\x00}"} {
 		f.Add("<style>" + sheet + "</style><p>x</p>")
 	}
+	f.Add("<style>[href]{color:red}</style{{ if 0 }}><a{{ end }}href>")
 	f.Fuzz(func(t *testing.T, text string) {
 		in := templates(text)
 		out, _, faults := style.Inline(in...)

@@ -39,7 +39,8 @@ func (s *Sheet) Edits(p *page.Page, ordered bool) []page.Edit {
 		}
 	}
 	left += text[at:s.text.End]
-	if empty(left) && len(edits) > 0 && !(ordered && inBody(s.Element)) {
+	tagged := len(p.ActionsIn(s.Element.Template, s.Element.Start, s.text.Start)) + len(p.ActionsIn(s.Element.Template, s.text.End, s.Element.Until))
+	if empty(left) && len(edits) > 0 && tagged == 0 && !(ordered && inBody(s.Element)) { // an action in a tag may be half of a pair
 		return []page.Edit{wholeLine(text, s.Element.Start, s.Element.Until)}
 	}
 	return edits
