@@ -85,6 +85,15 @@ var workbooks = []struct {
 		b.check(b.f.SetCellHyperLink("Sheet1", "A3", "mailto:bo@example.com?subject=Hello", "External"))
 		b.check(b.f.SetCellHyperLink("Sheet1", "C3", "https://example.com/", "External"))
 	}},
+	{"71-stale-links", func(b *maker) {
+		b.rows("A1", []any{"email", "name"}, []any{"DO NOT MAIL", "Ann"}, []any{nil, "Bo"}, []any{"Cy@example.com", "Cy"}, []any{"dan@new.example", "Dan"},
+			[]any{"Eve <eve@example.com>", "Eve"}, []any{"left us", "Fay"}, []any{7, "Gil"})
+		for i, to := range []string{"ann@x.example", "bo@example.com", "cy@example.com", "dan@example.com", "eve@example.com", "", "gil@example.com"} {
+			if to != "" {
+				b.check(b.f.SetCellHyperLink("Sheet1", fmt.Sprintf("A%d", i+2), "mailto:"+to, "External"))
+			}
+		}
+	}},
 	{"92-formatted-to-the-end", func(b *maker) {
 		b.rows("A1", []any{"email", "name"}, []any{"ana@example.com", "Ana"})
 		b.format("A3:D2000", "@")

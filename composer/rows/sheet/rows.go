@@ -192,6 +192,9 @@ func content(p *reader) (text string, uncalculated bool, err error) {
 }
 
 func (w *walk) value(typ, style, text string) (c Cell, err error) {
+	if text == "" { // of whatever type: Excel writes it so when only the format is left
+		return c, nil
+	}
 	switch typ {
 	case "s":
 		n, err := strconv.Atoi(text)
@@ -218,9 +221,6 @@ func (w *walk) value(typ, style, text string) (c Cell, err error) {
 }
 
 func (w *walk) number(style, text string) Cell {
-	if text == "" {
-		return Cell{}
-	}
 	x, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
 	if err != nil || math.IsInf(x, 0) || math.IsNaN(x) {
 		return Cell{Fault: fmt.Sprintf("%.40q, which is no number", text)}

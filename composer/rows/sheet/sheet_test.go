@@ -96,6 +96,7 @@ func TestCells(t *testing.T) {
 			"1|store.Moment 2026-11-24|store.Moment 2026-11-24 08:30:00|store.Moment 08:30:00|string soon\n"},
 		{"numbers", `<row><c><v>491512345678</v></c><c><v>4.9151234567890001E+13</v></c><c><v>0.30000000000000004</v></c><c><v>2.9999999999999996</v></c><c><v>-7</v></c><c><v>1E-7</v></c><c><v>1.2345678901234568E+19</v></c></row>`,
 			"1|int64 491512345678|int64 49151234567890|float64 0.3|int64 3|int64 -7|float64 0.0000001|string 12345678901234600000\n"},
+		{"no value", `<row><c t="s"/><c t="b"/><c t="e"/><c t="d"/><c t="str"/><c t="inlineStr"/><c t="n"/><c/><c t="s"><v/></c><c><v>1</v></c></row>`, "1||||||||||int64 1\n"},
 		{"no number", `<row><c><v>many</v></c><c><v>1e999</v></c></row>`, "1|!\"many\", which is no number|!\"1e999\", which is no number\n"},
 		{"empty rows", `<row r="1"/><row r="2"><c r="A2" s="0"/></row><row r="3"><c t="inlineStr"><is><t/></is></c></row><row r="9" hidden="1"><c><v>1</v></c></row>`, "9 hidden|int64 1\n"},
 		{"prefixed names", `<x:row xmlns:x="x"><x:c><x:v>1</x:v></x:c></x:row>`, "1|int64 1\n"},

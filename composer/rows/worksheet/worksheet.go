@@ -146,8 +146,11 @@ func (t *sheetTable) row(r *sheet.Row) error {
 		if c.Fault != "" && fault == "" {
 			fault = "cell " + name + " has " + c.Fault
 		}
-		if s, text := c.Value.(string); text || c.Value == nil {
-			c.Value = t.linked(r.Number, at+1, t.h.Columns[i].Name, s)
+		if c.Value == nil {
+			c.Value = "" // as in other files
+		}
+		if to, other := t.linked(r.Number, at+1, t.h.Columns[i].Name, c.Value); other && fault == "" {
+			fault = fmt.Sprintf("%s says %.60q and links to %.254s: write the address into the cell", name, c.Value, to)
 		}
 		t.values = append(t.values, c.Value)
 	}
@@ -185,15 +188,20 @@ func (t *sheetTable) spread(row int) (span, bool) {
 	return span{}, false
 }
 
-// linked gives a text as it is, and in the column of addresses the address that a word links to. An empty cell is an
-// empty text, as in other files.
-func (t *sheetTable) linked(row, col int, name, text string) any {
+// linked tells that a cell in the column of addresses has words which are none, and a link to an address. The link may be
+// an old one that stayed when somebody wrote something else over it, so nobody is mailed for it; nor for one behind an
+// empty cell.
+func (t *sheetTable) linked(row, col int, name string, value any) (to string, other bool) {
 	to, ok := t.links[[2]int{row, col}]
-	if !ok || strings.Contains(text, "@") || !addressColumn(name) || len(to) < 7 || !strings.EqualFold(to[:7], "mailto:") {
-		return text
+	text, words := value.(string)
+	if !ok || !words || strings.TrimSpace(text) == "" || strings.Contains(text, "@") || !addressColumn(name) {
+		return "", false
+	}
+	if len(to) < 7 || !strings.EqualFold(to[:7], "mailto:") {
+		return "", false
 	}
 	to, _, _ = strings.Cut(to[7:], "?")
-	return to
+	return to, !strings.EqualFold(to, text)
 }
 
 // addressColumn tells that a column is the one addresses are taken from when the campaign names none.
