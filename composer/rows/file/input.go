@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"github.com/mailblast/mailblast/composer/rows/unpack"
 )
@@ -21,7 +22,7 @@ func (f *File) begin(ctx context.Context) (fs.FileInfo, error) {
 		}
 	case f.src.In != nil:
 	default:
-		info, err := os.Stat(f.src.Path)
+		info, err := os.Stat(f.src.Path) // before it is opened, since opening a device may do something
 		if err != nil {
 			return nil, missing(err)
 		}
@@ -31,8 +32,8 @@ func (f *File) begin(ctx context.Context) (fs.FileInfo, error) {
 		if err := f.Close(); err != nil { // of a read that broke
 			return nil, missing(err)
 		}
-		if f.f, err = os.Open(f.src.Path); err != nil {
-			return nil, missing(err)
+		if f.f, err = openSame(f.src.Path, info); err != nil {
+			return nil, err
 		}
 	}
 	info, err := f.f.Stat()
@@ -40,6 +41,24 @@ func (f *File) begin(ctx context.Context) (fs.FileInfo, error) {
 		return nil, missing(err)
 	}
 	return info, nil
+}
+
+// openSame opens the file that was looked at before. It does not wait for the other end of a pipe that came in its place.
+func openSame(path string, before fs.FileInfo) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, missing(err)
+	}
+	after, err := f.Stat()
+	switch {
+	case err != nil:
+		err = missing(err)
+	case !after.Mode().IsRegular() || !os.SameFile(before, after):
+		err = &Error{Kind: Changed, Text: "another file came in its place while it was opened"}
+	default:
+		return f, nil
+	}
+	return nil, errors.Join(err, f.Close())
 }
 
 // copy keeps standard input in a file that nobody else can read. It ends early when ctx does.
@@ -56,7 +75,9 @@ func (f *File) copy(ctx context.Context) error {
 	if os.Remove(f.name) == nil { // gone even when the process is killed, where the system allows it
 		f.name = ""
 	}
-	// Reading from a pipe cannot be cut, so it goes on beside us, and is left behind when we are told to end.
+	// Reading from a pipe cannot be cut, so it goes on beside us, and is left behind when we are told to end. It then ends
+	// with the read that it waits in: what that gives cannot be written to a file that Close has closed (an os.File knows
+	// that it is, whoever has its number by then), and nobody asks for the error.
 	in := &limited{in: f.src.In, ctx: ctx, left: f.src.Max}
 	done := make(chan error, 1)
 	go func() {
@@ -109,6 +130,19 @@ func (f *File) source() (*unpack.Reader, error) {
 		return nil, err
 	}
 	return in, nil
+}
+
+// ending ends with ctx, wherever a text is read as a whole.
+type ending struct {
+	ctx context.Context
+	in  io.Reader
+}
+
+func (e ending) Read(p []byte) (int, error) {
+	if err := e.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return e.in.Read(p)
 }
 
 // disk makes an *Error of what goes wrong with the file itself.

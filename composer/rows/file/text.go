@@ -25,16 +25,16 @@ type decoded struct {
 func (d *decoded) Close() { d.packed.Close() }
 
 // decode opens the text anew.
-func (f *File) decode(cs charset.Charset) (*decoded, error) {
+func (f *File) decode(ctx context.Context, cs charset.Charset) (*decoded, error) {
 	in, err := f.source()
 	if err != nil {
 		return nil, err
 	}
-	return &decoded{bufio.NewReaderSize(cs.Reader(in), dialect.Sample), in}, nil
+	return &decoded{bufio.NewReaderSize(cs.Reader(ending{ctx, in}), dialect.Sample), in}, nil
 }
 
 // charset finds out how the text is encoded, which reads all of it.
-func (f *File) charset() (charset.Charset, error) {
+func (f *File) charset(ctx context.Context) (charset.Charset, error) {
 	var in *unpack.Reader
 	free := func() {
 		if in != nil {
@@ -45,7 +45,7 @@ func (f *File) charset() (charset.Charset, error) {
 	cs, err := charset.Detect(func() (_ io.Reader, err error) {
 		free()
 		in, err = f.source()
-		return in, err
+		return ending{ctx, in}, err
 	}, f.src.Charset)
 	if e := (*charset.Error)(nil); errors.As(err, &e) {
 		return cs, &Error{Line: e.Line, Text: e.Text, Hint: e.Hint}
@@ -58,11 +58,11 @@ func (f *File) charset() (charset.Charset, error) {
 
 // text reads delimited text, or objects.
 func (f *File) text(ctx context.Context, w Sink) error {
-	cs, err := f.charset()
+	cs, err := f.charset(ctx)
 	if err != nil {
 		return err
 	}
-	in, err := f.decode(cs)
+	in, err := f.decode(ctx, cs)
 	if err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func (t *table) add(w Sink, rec csvfile.Record, values []any) error {
 
 // used reads the whole text, and gives for each column the line of its first value.
 func (t *table) used(ctx context.Context) ([]int, error) {
-	in, err := t.f.decode(t.cs)
+	in, err := t.f.decode(ctx, t.cs)
 	if err != nil {
 		return nil, err
 	}

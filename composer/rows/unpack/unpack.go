@@ -82,7 +82,8 @@ func New(in io.Reader, limit int64) (*Reader, error) {
 		if err != nil {
 			return nil, r.judge(err)
 		}
-		r.in = z
+		z.Multistream(false)
+		r.in = &members{z, b}
 	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
 		r.Packed = "zstd"
 		z, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true))
@@ -116,6 +117,37 @@ func (r *Reader) Read(p []byte) (int, error) {
 		return n, err
 	}
 	return n, r.judge(err)
+}
+
+// errBehind is the fault of an archive that something else follows.
+var errBehind = errors.New("there is something behind its end that is no gzip")
+
+// members reads one gzip member after the other. What follows them is told from a member that is cut short.
+type members struct {
+	z  *gzip.Reader
+	in *bufio.Reader
+}
+
+func (m *members) Read(p []byte) (int, error) {
+	n, err := m.z.Read(p)
+	if !errors.Is(err, io.EOF) {
+		return n, err
+	}
+	head, err := m.in.Peek(2)
+	switch {
+	case len(head) == 0:
+		return n, err // io.EOF, or of the reader below
+	case string(head) != "\x1f\x8b":
+		return n, errBehind
+	}
+	if err := m.z.Reset(m.in); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return n, err
+	}
+	m.z.Multistream(false)
+	return n, nil
 }
 
 // judge tells a damaged archive from trouble with the reader below.

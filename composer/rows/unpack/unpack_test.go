@@ -81,6 +81,23 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
+// What follows an archive is told of, and not taken for a cut.
+func TestBehind(t *testing.T) {
+	for _, behind := range []string{"\n", "\x00\x00\x00\x00", "<html>", "a,b\nand more than a header has\n"} {
+		_, err := all(strings.NewReader(string(gz(t, "email\n"))+behind), 1<<20)
+		if e := (*Error)(nil); !errors.As(err, &e) || e.Text != "the gzip archive is damaged: there is something behind its end that is no gzip" {
+			t.Errorf("%q: %v", behind, err)
+		}
+	}
+	two := append(gz(t, "email\n"), gz(t, "a@example.com\n")...)
+	for n := len(gz(t, "email\n")) + 2; n < len(two); n++ {
+		_, err := all(bytes.NewReader(two[:n]), 1<<20)
+		if e := (*Error)(nil); !errors.As(err, &e) || e.Text != "the gzip archive is cut short" {
+			t.Errorf("cut at %d: %v", n, err)
+		}
+	}
+}
+
 func TestReaderBelow(t *testing.T) {
 	broken := errors.New("disk on fire")
 	for name, head := range map[string][]byte{"plain": []byte("email\n"), "gzip": gz(t, "email\n")[:12], "zstd": zst(t, "email\n")[:8], "nothing": nil} {
