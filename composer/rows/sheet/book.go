@@ -1,7 +1,7 @@
 // Package sheet reads Excel workbooks (.xlsx; ECMA-376, ISO/IEC 29500) as streams, in memory that does not grow with
 // their rows:
 //
-//  1. Open finds the sheets, what their number formats mean, and puts the shared strings into a file;
+//  1. Open finds the sheets, what their number formats mean, and puts the shared strings into files;
 //  2. Each gives the rows of a sheet that have a value, in their order, each cell as what the sheet shows;
 //  3. what Excel shows as an error, or has never calculated, is a cell's fault;
 //  4. merged cells and links, which follow the rows in the file, are given at the end.
@@ -12,6 +12,7 @@ package sheet
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -41,6 +42,7 @@ type Sheet struct {
 type Book struct {
 	Sheets []Sheet // in their order
 
+	ctx      context.Context
 	dir      string
 	limit    int64
 	parts    map[string]*zip.File // by name in lower case
@@ -51,9 +53,9 @@ type Book struct {
 
 const saveHint = "open it in a spreadsheet program and save it as .xlsx, or as CSV UTF-8"
 
-// Open reads what is common to the sheets. The file of the shared strings goes into dir; a part of the workbook may have
-// limit octets when it is unpacked.
-func Open(in io.ReaderAt, size int64, dir string, limit int64) (*Book, error) {
+// Open reads what is common to the sheets. The files of the shared strings go into dir; a part of the workbook may have
+// limit octets when it is unpacked. All reading of the book ends with ctx.
+func Open(ctx context.Context, in io.ReaderAt, size int64, dir string, limit int64) (*Book, error) {
 	head := make([]byte, min(size, 4<<10))
 	if _, err := in.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
@@ -65,7 +67,7 @@ func Open(in io.ReaderAt, size int64, dir string, limit int64) (*Book, error) {
 	if err != nil {
 		return nil, &Error{Text: "the workbook is damaged or cut short: " + err.Error(), Hint: "copy the file again; nothing of it is used", Err: err}
 	}
-	b := &Book{dir: dir, limit: limit, parts: map[string]*zip.File{}}
+	b := &Book{ctx: ctx, dir: dir, limit: limit, parts: map[string]*zip.File{}}
 	for _, f := range z.File {
 		b.parts[strings.ToLower(strings.TrimPrefix(strings.ReplaceAll(f.Name, `\`, "/"), "/"))] = f
 	}
@@ -162,6 +164,12 @@ func (b *Book) workbook(part string, links map[string]link) error {
 				return damaged(fmt.Errorf("the sheet %q is missing", attr(e, "name")))
 			}
 			if strings.HasSuffix(l.kind, "/worksheet") { // and no chart
+				if len(b.Sheets) == maxSheets {
+					return many(part, maxSheets, "sheets")
+				}
+				if len(attr(e, "name")) > maxName {
+					return damaged(fmt.Errorf("the name of a sheet is longer than %d octets", maxName))
+				}
 				state := attr(e, "state")
 				b.Sheets = append(b.Sheets, Sheet{attr(e, "name"), state == "hidden" || state == "veryHidden", l.target})
 			}
@@ -181,11 +189,16 @@ func (b *Book) relations(part string) (map[string]link, error) {
 	if b.parts[strings.ToLower(rels)] == nil {
 		return out, nil
 	}
+	size := 0
 	err := b.each(rels, func(_ *reader, e xml.StartElement) error {
 		if e.Name.Local != "Relationship" {
 			return nil
 		}
 		l := link{kind: attr(e, "Type"), target: attr(e, "Target")}
+		size += len(l.kind) + len(l.target) + len(attr(e, "Id"))
+		if len(out) == maxLinks || size > maxLinked {
+			return many(rels, maxLinks, "relationships, or very long ones")
+		}
 		if attr(e, "TargetMode") != "External" {
 			if strings.HasPrefix(l.target, "/") {
 				l.target = l.target[1:]

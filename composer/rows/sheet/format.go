@@ -2,6 +2,7 @@ package sheet
 
 import (
 	"encoding/xml"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -56,11 +57,20 @@ func (b *Book) styles(part string) error {
 			in = e.Name.Local
 		case "numFmt":
 			if err == nil && in == "" {
+				switch code := attr(e, "formatCode"); {
+				case len(code) > maxName:
+					return damaged(fmt.Errorf("a number format is longer than %d octets", maxName))
+				case len(own) == maxStyles:
+					return many(part, maxStyles, "number formats")
+				}
 				own[id] = parseFormat(attr(e, "formatCode"))
 			}
 		case "xf":
 			if in != "cellXfs" {
 				break
+			}
+			if len(b.formats) == maxStyles {
+				return many(part, maxStyles, "cell formats")
 			}
 			f, ok := own[id]
 			if !ok {

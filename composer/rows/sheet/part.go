@@ -1,6 +1,7 @@
 package sheet
 
 import (
+	"context"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -11,11 +12,19 @@ import (
 const (
 	maxToken = 32 << 20 // octets of one piece of XML
 	maxDepth = 64
+	maxName  = 1 << 10 // octets of a sheet's name, of a number format
+
+	maxSheets  = 1000
+	maxStyles  = 1 << 16  // Excel has 65,490
+	maxLinks   = 1 << 18  // relationships of one part; Excel has 65,530 links a sheet
+	maxLinked  = 64 << 20 // octets of them
+	maxStrings = 64 << 20
 )
 
 // reader reads one part of the workbook as XML.
 type reader struct {
 	*xml.Decoder
+	ctx   context.Context
 	in    io.ReadCloser
 	name  string
 	left  int64 // of the whole part
@@ -33,9 +42,14 @@ func (b *Book) part(name string) (*reader, error) {
 	if err != nil {
 		return nil, damaged(err)
 	}
-	p := &reader{in: in, name: name, left: b.limit, limit: b.limit, token: maxToken}
+	p := &reader{ctx: b.ctx, in: in, name: name, left: b.limit, limit: b.limit, token: maxToken}
 	p.Decoder = xml.NewDecoder(limited{p})
 	return p, nil
+}
+
+// many says that a part has more of something than can be kept.
+func many(name string, most int, what string) *Error {
+	return &Error{Full: true, Text: fmt.Sprintf("the workbook has more than %d %s, in %s", most, what, name), Hint: "save the list as CSV UTF-8"}
 }
 
 func damaged(err error) *Error {
@@ -45,15 +59,23 @@ func damaged(err error) *Error {
 // limited is the part's octets within its limits.
 type limited struct{ p *reader }
 
+// Read looks at the context each time: that is for each few thousand octets.
 func (l limited) Read(b []byte) (int, error) {
+	if err := l.p.ctx.Err(); err != nil {
+		return 0, err
+	}
 	n, err := l.p.in.Read(b)
 	l.p.left -= int64(n)
 	l.p.token -= int64(n)
 	if l.p.left < 0 || l.p.token < 0 {
-		return 0, &Error{Full: true, Text: fmt.Sprintf("%s is larger than %d octets, or has a piece larger than %d", l.p.name, l.p.limit, maxToken),
-			Hint: "save the list as CSV UTF-8, or split it"}
+		return 0, l.p.large()
 	}
 	return n, err
+}
+
+func (p *reader) large() *Error {
+	return &Error{Full: true, Text: fmt.Sprintf("%s is larger than %d octets, or has a piece larger than %d", p.name, p.limit, maxToken),
+		Hint: "save the list as CSV UTF-8, or split it"}
 }
 
 // next gives the next piece of XML; io.EOF after the last.
@@ -64,6 +86,9 @@ func (p *reader) next() (xml.Token, error) {
 	case errors.Is(err, io.EOF):
 		return nil, io.EOF
 	case err != nil:
+		if p.ctx.Err() != nil {
+			return nil, p.ctx.Err()
+		}
 		if e := (*Error)(nil); errors.As(err, &e) {
 			return nil, e
 		}
@@ -136,6 +161,9 @@ func (p *reader) text() (string, error) {
 			in = ""
 		case xml.CharData:
 			if plain || in == "t" && spoken == 0 {
+				if b.Len()+len(t) > maxToken {
+					return "", p.large()
+				}
 				b.Write(t)
 			}
 		}

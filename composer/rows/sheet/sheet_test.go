@@ -3,6 +3,7 @@ package sheet
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -53,7 +54,7 @@ func book(t testing.TB, cells string, more map[string]string) []byte {
 // show reads the first sheet: one line a row.
 func show(t testing.TB, file []byte, limit int64) (string, error) {
 	t.Helper()
-	b, err := Open(bytes.NewReader(file), int64(len(file)), t.TempDir(), limit)
+	b, err := Open(t.Context(), bytes.NewReader(file), int64(len(file)), t.TempDir(), limit)
 	if err != nil {
 		return "", err
 	}
@@ -168,6 +169,10 @@ func TestDamaged(t *testing.T) {
 		{"a cell of another row", `<row r="1"><c r="B2"><v>1</v></c></row>`, `has a cell "B2" in row 1`, nil, false},
 		{"deep", strings.Repeat("<a>", 70), "nests deeper than 64", nil, false},
 		{"large", `<row><c t="inlineStr"><is><t>` + strings.Repeat("x", 1<<20) + `</t></is></c></row>`, "is larger than 1048576 octets", nil, true},
+		{"sheets", "", "more than 1000 sheets", map[string]string{"xl/workbook.xml": "<workbook>" + strings.Repeat(`<sheet name="One" id="r1"/>`, 1001) + "</workbook>"}, true},
+		{"a sheet's name", "", "longer than 1024 octets", map[string]string{"xl/workbook.xml": `<workbook><sheet id="r1" name="` + strings.Repeat("x", 1025) + `"/></workbook>`}, false},
+		{"cell formats", "", "more than 65536 cell formats", map[string]string{"xl/styles.xml": "<styleSheet><cellXfs>" + strings.Repeat("<xf/>", 1<<16+1) + "</cellXfs></styleSheet>"}, true},
+		{"a number format", "", "longer than 1024 octets", map[string]string{"xl/styles.xml": `<styleSheet><numFmt numFmtId="170" formatCode="` + strings.Repeat("0", 1025) + `"/></styleSheet>`}, false},
 		{".xlsb", "", "this is a binary workbook (.xlsb)", map[string]string{"xl/workbook.bin": "x"}, false},
 		{".ods", "", "this is an OpenDocument spreadsheet (.ods)", map[string]string{"_rels/.rels": "", "content.xml": "x", "mimetype": "x"}, false},
 		{".numbers", "", "this is a Numbers spreadsheet", map[string]string{"_rels/.rels": "", "Index/Document.iwa": "x"}, false},
@@ -196,9 +201,75 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
+// Relationships are read for each sheet anew, and are bounded there.
+func TestManyLinks(t *testing.T) {
+	var b strings.Builder
+	for i := range maxLinks + 1 {
+		fmt.Fprintf(&b, `<Relationship Id="%d"/>`, i)
+	}
+	_, err := show(t, book(t, "", map[string]string{"xl/worksheets/_rels/s.xml.rels": "<Relationships>" + b.String() + "</Relationships>"}), 1<<30)
+	if e := (*Error)(nil); !errors.As(err, &e) || !e.Full || !strings.Contains(e.Text, "more than 262144 relationships") {
+		t.Error(err)
+	}
+}
+
+// A workbook of a few octets that unpacks to many strings takes no memory for them, and its reading can be ended.
+func TestManyStrings(t *testing.T) {
+	const many = 500_000
+	file := book(t, fmt.Sprintf(`<row><c t="s"><v>%d</v></c></row>`, many), map[string]string{"xl/strings.xml": "<sst>" + strings.Repeat("<si/>", many) + "<si><t>last</t></si></sst>"})
+	if got, err := show(t, file, 1<<30); err != nil || got != "1|string last\n" {
+		t.Errorf("%q, %v", got, err)
+	}
+	b, err := Open(t.Context(), bytes.NewReader(file), int64(len(file)), t.TempDir(), 1<<30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	if info, err := b.strings.ends.Stat(); err != nil || info.Size() != (many+2)*8 {
+		t.Errorf("%v, %v", info, err)
+	}
+}
+
+// endsAfter is a context that ends when it was looked at so many times.
+type endsAfter struct {
+	context.Context
+	left int
+}
+
+func (c *endsAfter) Err() error {
+	if c.left--; c.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// Wherever a workbook is read, the reading ends with its context.
+func TestEnds(t *testing.T) {
+	file := book(t, strings.Repeat(`<row><c t="s"><v>0</v></c></row>`, 1000), map[string]string{"xl/strings.xml": "<sst>" + strings.Repeat("<si><t>x</t></si>", 1000) + "</sst>"})
+	ended, opened := 0, 0
+	for n := range 1000 {
+		ctx := &endsAfter{t.Context(), n}
+		b, err := Open(ctx, bytes.NewReader(file), int64(len(file)), t.TempDir(), 1<<20)
+		if err == nil {
+			opened++
+			_, err = b.Each(b.Sheets[0], func(*Row) error { return nil })
+			b.Close()
+		}
+		if err == nil {
+			break
+		}
+		if ended++; !errors.Is(err, context.Canceled) {
+			t.Fatalf("after %d looks: %v", n, err)
+		}
+	}
+	if ended < 10 || opened < 5 {
+		t.Errorf("it ended %d times, of them %d below Open", ended, opened)
+	}
+}
+
 func TestSkipAll(t *testing.T) {
 	file := book(t, `<row><c><v>1</v></c></row><row><c><v>2</v></c></row>`, nil)
-	b, err := Open(bytes.NewReader(file), int64(len(file)), t.TempDir(), 1<<20)
+	b, err := Open(t.Context(), bytes.NewReader(file), int64(len(file)), t.TempDir(), 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}

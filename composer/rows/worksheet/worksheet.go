@@ -37,7 +37,7 @@ type Source struct {
 
 // Read reads the table. What is wrong with it is a *header.Error, with the workbook a *sheet.Error.
 func Read(ctx context.Context, src Source, w Sink) error {
-	book, err := sheet.Open(src.In, src.Size, src.Dir, src.Max)
+	book, err := sheet.Open(ctx, src.In, src.Size, src.Dir, src.Max)
 	if err != nil {
 		return err
 	}
