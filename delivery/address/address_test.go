@@ -259,7 +259,7 @@ func TestHugeIsRefusedAtOnce(t *testing.T) {
 				t.Errorf("%s: taken", name)
 			}
 		}
-		if best > time.Millisecond {
+		if best > 100*time.Millisecond { // it is well under one; a parser that looks at all of it takes seconds
 			t.Errorf("%s: took %v", name, best)
 		}
 	}
