@@ -21,9 +21,9 @@ func (e *env) checkShow(ctx context.Context, o checkOptions) error {
 	case "config":
 		return e.showConfig(o)
 	case "skipped":
-		return e.showSkipped(ctx, o)
+		return e.atDesk(ctx, o, (*desk).showSkipped)
 	case "warnings":
-		return e.showWarnings(ctx, o)
+		return e.atDesk(ctx, o, (*desk).showWarnings)
 	}
 	return failf(exitUsage, "--show %s: not one of %s", o.show, strings.Join(shows, ", "))
 }
@@ -57,8 +57,8 @@ func (e *env) showConfig(o checkOptions) error {
 	return nil
 }
 
-// showSkipped prints every row that would not be sent, and why.
-func (e *env) showSkipped(ctx context.Context, o checkOptions) (err error) {
+// atDesk opens a campaign's list and letter for something that looks at them.
+func (e *env) atDesk(ctx context.Context, o checkOptions, look func(*desk, context.Context, checkOptions) error) (err error) {
 	c, err := e.load(o.file)
 	if err != nil {
 		return err
@@ -71,10 +71,15 @@ func (e *env) showSkipped(ctx context.Context, o checkOptions) (err error) {
 	if err := d.open(ctx, o.patience); err != nil {
 		return err
 	}
+	return look(d, ctx, o)
+}
+
+// showSkipped prints every row that would not be sent, and why.
+func (d *desk) showSkipped(ctx context.Context, o checkOptions) error {
 	n := 0
-	show := func(s composer.Skipped) error { n++; return e.showRow(s, o.json) }
-	err = d.composer.Walk(ctx, show, func(r *composer.Row, s composer.Stamp) error {
-		if !c.OnNull.Skips() { // nothing else skips a row as late as that
+	show := func(s composer.Skipped) error { n++; return d.showRow(s, o.json) }
+	err := d.composer.Walk(ctx, show, func(r *composer.Row, s composer.Stamp) error {
+		if !d.c.OnNull.Skips() { // nothing else skips a row as late as that
 			return nil
 		}
 		body, err := d.letter.Render(ctx, r, s, d.form())
@@ -91,7 +96,7 @@ func (e *env) showSkipped(ctx context.Context, o checkOptions) (err error) {
 		return show(composer.Skipped{Number: r.Number, Line: r.Line, To: d.letter.Addressee(r), Class: u.Class, Text: u.Text})
 	})
 	if err == nil && n == 0 && !o.json {
-		e.say("all %s will be sent to\n", plural(d.rows.Len(), "row"))
+		d.say("all %s will be sent to\n", plural(d.rows.Len(), "row"))
 	}
 	return err
 }

@@ -11,21 +11,9 @@ import (
 )
 
 // showWarnings prints what the looks find in rows that would be sent, one a line.
-func (e *env) showWarnings(ctx context.Context, o checkOptions) (err error) {
-	c, err := e.load(o.file)
-	if err != nil {
-		return err
-	}
-	d, err := e.newDesk(c)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, d.close()) }()
-	if err := d.open(ctx, o.patience); err != nil {
-		return err
-	}
+func (d *desk) showWarnings(ctx context.Context, o checkOptions) error {
 	n := 0
-	err = d.composer.Walk(ctx, func(composer.Skipped) error { return nil }, func(r *composer.Row, _ composer.Stamp) error {
+	err := d.composer.Walk(ctx, func(composer.Skipped) error { return nil }, func(r *composer.Row, _ composer.Stamp) error {
 		found, err := d.oddities(r)
 		for _, x := range found {
 			n++
@@ -34,7 +22,7 @@ func (e *env) showWarnings(ctx context.Context, o checkOptions) (err error) {
 		return err
 	})
 	if err == nil && n == 0 && !o.json {
-		e.say("nothing to look at in %s\n", plural(d.rows.Len(), "row"))
+		d.say("nothing to look at in %s\n", plural(d.rows.Len(), "row"))
 	}
 	return err
 }

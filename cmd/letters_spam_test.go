@@ -33,12 +33,9 @@ var innocent = map[string]bool{
 	"HTML_MESSAGE": true, // it has HTML
 }
 
-// imageOnly begins rules about how little text a letter has beside its images: what it says, not how it is made.
-const imageOnly = "HTML_IMAGE_ONLY_"
-
 func (v judgement) structural() (rules []spamRule) {
 	for _, r := range v.Rules {
-		if structure.MatchString(r.Name) && !innocent[r.Name] && !strings.HasPrefix(r.Name, imageOnly) {
+		if structure.MatchString(r.Name) && !innocent[r.Name] {
 			rules = append(rules, r)
 		}
 	}

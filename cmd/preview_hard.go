@@ -10,6 +10,7 @@ import (
 
 	"github.com/mailblast/mailblast/cmd/screen"
 	"github.com/mailblast/mailblast/composer"
+	"github.com/mailblast/mailblast/composer/rows"
 )
 
 // mostHard is how many rows --hard shows at most.
@@ -54,10 +55,7 @@ func (h *hardest) add(r *composer.Row, s composer.Stamp) {
 	var blank []string
 	h.rows++
 	for i, v := range r.Values {
-		text := ""
-		if v != nil {
-			text = fmt.Sprint(v)
-		}
+		text := rows.Text(v)
 		if text == "" {
 			n[mostEmpty]++
 			blank = append(blank, h.columns[i].Name)

@@ -250,8 +250,8 @@ var huge = map[string]string{
 
 func TestHugeIsRefusedAtOnce(t *testing.T) {
 	for name, in := range huge {
-		best := time.Hour // of five tries, since others may hold the processor
-		for range 5 {
+		best := time.Hour // of many tries, since others may hold the processor
+		for try := 0; try < 200 && (try < 5 || best > time.Millisecond); try++ {
 			start := time.Now()
 			_, err1 := Parse(in)
 			_, _, err2 := ParseMailbox(in)
@@ -259,7 +259,7 @@ func TestHugeIsRefusedAtOnce(t *testing.T) {
 				t.Errorf("%s: taken", name)
 			}
 		}
-		if best > 100*time.Millisecond { // it is well under one; a parser that looks at all of it takes seconds
+		if best > time.Millisecond {
 			t.Errorf("%s: took %v", name, best)
 		}
 	}
