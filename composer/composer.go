@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/address"
 )
 
 // Outlet takes messages and tells when it wants more.
@@ -77,7 +78,10 @@ type Options struct {
 
 	Only  func(to string) bool // nil: everyone. Takes address.Address.Key
 	Limit int                  // deliver at most this many rows; 0: all
-	Again func(Past) bool      // Plan counts a delivery that ended as open when this is true, since it will be reopened; nil: none
+	// Barred tells whom this campaign must not write to, and why, in words. It is asked for each recipient at the gate;
+	// nil: nobody.
+	Barred func(address.Address) (why string, barred bool)
+	Again  func(Past) bool // Plan counts a delivery that ended as open when this is true, since it will be reopened; nil: none
 }
 
 // Composer turns the rows of one list into the messages of one run.
@@ -156,7 +160,7 @@ func (c *Composer) Run(ctx context.Context) error {
 			if c.o.Limit > 0 && submitted == c.o.Limit {
 				return nil // the rest is walked only to note what is skipped
 			}
-			ms := c.messages(&batch[i])
+			ms := c.messages(c.bar(&batch[i]))
 			if len(ms) == 0 {
 				continue
 			}

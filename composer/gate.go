@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"time"
 
 	"github.com/mailblast/mailblast/delivery"
 	"github.com/mailblast/mailblast/delivery/address"
@@ -154,6 +155,35 @@ func (c *Composer) recall(ctx context.Context, batch []candidate) error {
 		batch[i].past, past = past[:n:n], past[n:]
 	}
 	return nil
+}
+
+// bar gives an outcome to those of a row that must not be written to.
+func (c *Composer) bar(r *candidate) *candidate {
+	if !r.wanted() {
+		return r
+	}
+	var os []delivery.Outcome
+	for i, a := range r.env.Recipients {
+		why, barred := c.barred(a)
+		if !barred || r.past[i].Status.Final() {
+			continue
+		}
+		p := &r.past[i]
+		os = append(os, delivery.Outcome{ID: r.ids[i], To: a.String(), Status: delivery.Suppressed, Text: why, Attempt: p.Attempts,
+			Try: p.Tries, Via: p.Via, First: p.First, At: time.Now()})
+		p.Status = delivery.Suppressed
+	}
+	if len(os) > 0 {
+		c.o.Ledger.Record(os)
+	}
+	return r
+}
+
+func (c *Composer) barred(a address.Address) (why string, barred bool) {
+	if c.o.Barred == nil {
+		return "", false
+	}
+	return c.o.Barred(a)
 }
 
 // repeats gives a function that tells of ascending row numbers whether an earlier row is the same, and which; 0 is none.

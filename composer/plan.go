@@ -8,17 +8,19 @@ import (
 	"github.com/mailblast/mailblast/delivery"
 )
 
-// Plan says what a run has to do, in rows. Rows = ToSend + Ended + LeftOut + Skipped.
+// Plan says what a run has to do, in rows. Rows = ToSend + Ended + Barred + LeftOut + Skipped.
 type Plan struct {
 	Rows       int
 	Skipped    map[delivery.Class]int  // invalid, duplicate and null rows
 	Ended      int                     // every delivery of the row has a final outcome
 	Past       map[delivery.Status]int // those, by the worst outcome of the row
+	Barred     int                     // what is open of the row must not be written to
 	LeftOut    int                     // not among those asked for, or past the limit
 	ToSend     int
 	Waiting    int   // of ToSend: deferred by an earlier try
 	Deliveries int   // open ones of the rows to send
 	Left       int   // open ones of the rows left out
+	Bars       int   // open ones that get their outcome at the gate, as they must not be written to
 	First      int64 // Ref of the first row to send; -1: none
 }
 
@@ -31,7 +33,7 @@ func (c *Composer) Plan(ctx context.Context) (Plan, error) {
 	skip := func(s Skipped) error { p.Skipped[s.Class]++; return nil }
 	err := c.gate(ctx, skip, func(batch []candidate) error {
 		for i := range batch {
-			if r := &batch[i]; p.count(r, c.o) {
+			if r := &batch[i]; p.count(r, c) {
 				c.choose(r)
 			}
 		}
@@ -41,37 +43,47 @@ func (c *Composer) Plan(ctx context.Context) (Plan, error) {
 }
 
 // count tells whether something of the row is to be sent. What is tried again is open in those rows alone.
-func (p *Plan) count(r *candidate, o Options) bool {
-	open, waiting, worst := 0, false, delivery.NotTried
-	out := !r.wanted() || o.Limit > 0 && p.ToSend >= o.Limit
-	for _, past := range r.past {
+func (p *Plan) count(r *candidate, c *Composer) bool {
+	open, barred, waiting, worst := 0, 0, false, delivery.NotTried
+	out := !r.wanted() || c.o.Limit > 0 && p.ToSend >= c.o.Limit
+	for i, past := range r.past {
+		_, no := c.barred(r.env.Recipients[i])
 		switch {
-		case past.Status.Final() && (out || !o.again(past)):
+		case past.Status.Final() && (out || no || !c.o.again(past)):
 			worst = max(worst, past.Status)
+		case no && !out:
+			barred++
 		default:
 			open++
 			waiting = waiting || past.Status == delivery.Deferred
 		}
 	}
+	p.Bars += barred
 	switch {
-	case open == 0:
+	case open+barred == 0:
 		p.Ended++
 		p.Past[worst]++
 	case out:
 		p.LeftOut++
 		p.Left += open
+	case open == 0:
+		p.Barred++
 	default:
-		if p.First < 0 {
-			p.First = r.ref
-		}
-		p.ToSend++
-		p.Deliveries += open
-		if waiting {
-			p.Waiting++
-		}
+		p.toSend(r, open, waiting)
 		return true
 	}
 	return false
+}
+
+func (p *Plan) toSend(r *candidate, open int, waiting bool) {
+	if p.First < 0 {
+		p.First = r.ref
+	}
+	p.ToSend++
+	p.Deliveries += open
+	if waiting {
+		p.Waiting++
+	}
 }
 
 func (o *Options) again(p Past) bool { return o.Again != nil && o.Again(p) }
@@ -79,7 +91,7 @@ func (o *Options) again(p Past) bool { return o.Again != nil && o.Again(p) }
 // choose notes what of the row is tried again.
 func (c *Composer) choose(r *candidate) {
 	for i, past := range r.past {
-		if !past.Status.Final() || !c.o.again(past) {
+		if _, no := c.barred(r.env.Recipients[i]); no || !past.Status.Final() || !c.o.again(past) {
 			continue
 		}
 		if c.chosen == nil {

@@ -10,7 +10,7 @@
 //
 // The files in the order of these steps: message.go and outcome.go (the vocabulary), options.go, dispatcher.go (what
 // sources call), run.go (the one goroutine that owns all queues), record.go (a message on disk), queue.go (which thread
-// serves what), thread.go (the Feed), settle.go (what follows from an Outcome).
+// serves what), thread.go and feed.go (the Feed), settle.go (what follows from an Outcome).
 package delivery
 
 import (

@@ -24,6 +24,9 @@ type Options struct {
 	Resend      bool // an Unknown is tried again, 15 minutes later, on the same way; false holds it for a person
 	Random      *rand.Rand
 	Log         *slog.Logger
+	// Barred tells whether a message must not be sent after all, and why, in words: it is asked on the threads, from memory,
+	// just before each try. nil: never.
+	Barred func(m *Message) (why string, barred bool)
 	// Revive completes a message that waited as a record: ID, Domain, Via, Attempts, Tries, First and Next are set, ref is
 	// its content's; To, From, Content and Journal are to be filled in. It is called on the threads. Required.
 	Revive func(m *Message, ref string) error

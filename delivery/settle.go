@@ -108,6 +108,9 @@ func (d *Dispatcher) complete(o *Outcome, q *queue, m *Message) {
 	}
 	o.Queue, o.Via, o.First = q.o.Name, m.Via, m.First
 	o.Attempt, o.Try = m.Attempts+1, m.Tries+1
+	if o.Status == Suppressed { // it was no try
+		o.Attempt, o.Try = m.Attempts, m.Tries
+	}
 	if o.At.IsZero() {
 		o.At = d.now
 	}
