@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -15,7 +16,7 @@ func (k *checkup) letters(ctx context.Context) error {
 	if k.rows == nil || k.letter == nil {
 		return nil
 	}
-	if err := k.compose(); err != nil {
+	if err := errors.Join(k.heed(ctx), k.compose()); err != nil {
 		return k.found(err)
 	}
 	start := time.Now()
@@ -33,6 +34,9 @@ func (k *checkup) letters(ctx context.Context) error {
 		}
 	} else if t.rendered > 0 {
 		k.ok("all %s can be rendered (%s, largest %s)", plural(t.rendered, "letter"), time.Since(start).Round(100*time.Millisecond), bytesText(t.largest))
+	}
+	if n := t.by[delivery.ClassSuppressed]; n > 0 {
+		k.ok("%s suppressed, left out   (mailblast check --show skipped)", screen.Comma(n))
 	}
 	if skips := t.skips(); skips != "" {
 		k.warn("%s → will be skipped   (mailblast check --show skipped)%s", skips, t.skipped)

@@ -68,7 +68,7 @@ func (e *env) atDesk(ctx context.Context, o checkOptions, look func(*desk, conte
 		return err
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
-	if err := d.open(ctx, o.patience); err != nil {
+	if err := errors.Join(d.heed(ctx), d.open(ctx, o.patience)); err != nil {
 		return err
 	}
 	return look(d, ctx, o)

@@ -71,7 +71,9 @@ func (t *tally) skips() string {
 
 func (t *tally) skip(s composer.Skipped) {
 	t.by[s.Class]++
-	t.skipped.add(skippedText(s))
+	if s.Class != delivery.ClassSuppressed { // meant to be so: they would only hide the others
+		t.skipped.add(skippedText(s))
+	}
 }
 
 func skippedText(s composer.Skipped) string {

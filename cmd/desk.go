@@ -23,7 +23,8 @@ type desk struct {
 	rows     *rows.Store
 	letter   *letter.Letter
 	composer *composer.Composer
-	looking  []look // what is looked for in rows
+	looking  []look      // what is looked for in rows
+	barred   *suppressed // nil: nobody is
 	undo     []func() error
 
 	mu    sync.Mutex
@@ -107,11 +108,20 @@ func (d *desk) compose() error {
 			return f, nil
 		},
 	}
+	if d.barred != nil {
+		o.Barred = d.barred.address
+	}
 	if d.composer, err = composer.New(o); err != nil {
 		return d.columnFault(d.c, err)
 	}
 	d.looking = d.looks()
 	return nil
+}
+
+// heed has the composer leave out who must not be written to.
+func (d *desk) heed(ctx context.Context) (err error) {
+	d.barred, err = d.stateSuppressed(ctx, d.c)
+	return err
 }
 
 // column is what the composer calls a column of the campaign: nothing, for the to address.

@@ -16,6 +16,7 @@ import (
 // The exit codes: sysexits(3) numbers where one fits. docs/exit-codes.md tells what to do about each.
 const (
 	exitOK          = 0
+	exitNo          = 1   // the answer no of suppress list --check
 	exitPartial     = 3   // finished, but some are unknown, or failed with --strict
 	exitUsage       = 64  // the command line is wrong
 	exitData        = 65  // the campaign, a template or the list is wrong

@@ -37,6 +37,7 @@ type pipeline struct {
 	transport  *smtpout.Transport
 	run        *journal.Run
 	ledger     *ledger
+	barred     *suppressed    // nil: nobody is
 	people     *screen.Events // told of each person; nil: nobody
 	composer   *composer.Composer
 	dispatcher *delivery.Dispatcher
@@ -62,7 +63,7 @@ func (e *env) open(ctx context.Context, c *campaign.Campaign, o sendOptions, s *
 	if e.verbose {
 		p.people = s.events
 	}
-	for _, step := range []func(context.Context) error{p.openStore, p.readList, p.openPeers, p.begin, p.wire} {
+	for _, step := range []func(context.Context) error{p.openStore, p.readList, p.openPeers, p.begin, p.readBarred, p.wire} {
 		if err = step(ctx); err != nil {
 			return nil, errors.Join(err, p.close())
 		}
@@ -129,6 +130,18 @@ func (p *pipeline) readList(ctx context.Context) (err error) {
 	return nil
 }
 
+// readBarred reads who must not be written to. A test letter goes to who asked for it.
+func (p *pipeline) readBarred(ctx context.Context) (err error) {
+	switch {
+	case p.o.test != "":
+	case p.rehearsal():
+		p.barred, err = p.stateSuppressed(ctx, p.c)
+	default:
+		p.barred, err = p.newSuppressed(ctx, p.c, p.store.book)
+	}
+	return err
+}
+
 // wire puts composer and dispatcher together.
 func (p *pipeline) wire(context.Context) (err error) {
 	info := p.run.Info()
@@ -156,6 +169,9 @@ func (p *pipeline) wire(context.Context) (err error) {
 		if err := p.forTest(&o); err != nil {
 			return err
 		}
+	}
+	if p.barred != nil {
+		o.Barred = p.barred.address
 	}
 	if p.composer, err = composer.New(o); err != nil {
 		return p.columnFault(p.c, err)

@@ -59,7 +59,7 @@ func (e *env) sendCommand() *cobra.Command {
 	f.IntVar(&o.row, "row", 0, "with --test: the letter of row `N`")
 	f.StringVar(&o.rate, "rate", "", "at most this `RATE`, such as 20/s or 500/h")
 	f.StringVar(&o.maxConnections, "max-connections", "", "at most `N` connections")
-	f.StringVar(&o.retry, "retry", "", "try those again that are `STATUS`: failed or unknown")
+	f.StringVar(&o.retry, "retry", "", "try those again that are `STATUS`: failed, unknown, or suppressed and taken off the list since")
 	f.StringVar(&o.again, "again", "", "send to everyone a second time; `NAME` is the campaign's, to be sure")
 	f.StringVar(&o.run, "run", "", "go on with the run `KEY`, such as 2026-W48")
 	f.StringVar(&o.progress, "progress", "auto", "`HOW` to show progress: auto, bar, lines or none")
@@ -70,7 +70,7 @@ func (e *env) sendCommand() *cobra.Command {
 	fixed := func(words ...string) cobra.CompletionFunc {
 		return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
 	}
-	must(c.RegisterFlagCompletionFunc("retry", fixed("failed", "unknown")))
+	must(c.RegisterFlagCompletionFunc("retry", fixed("failed", "unknown", "suppressed")))
 	must(c.RegisterFlagCompletionFunc("progress", fixed("auto", "bar", "lines", "none")))
 	return c
 }
@@ -111,7 +111,7 @@ func (p *pipeline) conduct(ctx, ready context.Context, begun func(), s *sendScre
 		return err
 	}
 	if which, _ := p.reopens(); which == delivery.NotTried { // status tells of a run whose relay cannot be reached, too
-		if err := p.run.Expect(ready, plan.Rows, p.planned.Deliveries+p.planned.Left); err != nil {
+		if err := p.run.Expect(ready, plan.Rows, p.planned.Open()); err != nil {
 			return stateFault(err)
 		}
 	}

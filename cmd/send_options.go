@@ -18,8 +18,8 @@ func (o sendOptions) check() error {
 		return failf(exitUsage, "--limit and --row count from 1")
 	case o.row > 0 && o.test == "":
 		return failf(exitUsage, "--row is for --test")
-	case o.retry != "" && o.retry != "failed" && o.retry != "unknown":
-		return failf(exitUsage, "--retry %s: only failed or unknown can be tried again", o.retry)
+	case o.retry != "" && o.reopens() == delivery.NotTried:
+		return failf(exitUsage, "--retry %s: only failed, unknown or suppressed can be tried again", o.retry)
 	case o.retry != "" && o.again != "":
 		return failf(exitUsage, "--retry and --again exclude each other")
 	case o.test != "" && (o.retry != "" || o.again != "" || o.limit > 0 || len(o.to) > 0):
@@ -49,6 +49,8 @@ func (o sendOptions) reopens() delivery.Status {
 		return delivery.Failed
 	case "unknown":
 		return delivery.Unknown
+	case "suppressed":
+		return delivery.Suppressed
 	}
 	return delivery.NotTried
 }

@@ -28,12 +28,12 @@ func (p *pipeline) plan(ctx context.Context) (*screen.Plan, error) {
 	info := p.run.Info()
 	v := &screen.Plan{
 		Run: info.Name(), From: p.c.From, Via: p.via(), List: p.listName(), Rehearsal: p.rehearsal(), Limits: p.limits(), Rows: pl.Rows,
-		Already: pl.Past[delivery.Sent], Suppressed: pl.Past[delivery.Suppressed],
+		Already: pl.Past[delivery.Sent], Suppressed: pl.Past[delivery.Suppressed] + pl.Barred,
 		Duplicate: pl.Skipped[delivery.ClassDuplicate], Invalid: pl.Skipped[delivery.ClassInvalid], Null: pl.Skipped[delivery.ClassNull],
 		Beyond: pl.LeftOut, ToSend: pl.ToSend, Deliveries: pl.Deliveries, InDoubt: p.inDoubt(pl.Deliveries),
 		Width: p.width(), About: p.about(pl.Deliveries), CanTest: !p.rehearsal(),
 	}
-	v.Ended = pl.Ended - v.Already - v.Suppressed
+	v.Ended = pl.Ended - v.Already - pl.Past[delivery.Suppressed]
 	if pl.Waiting > 0 {
 		v.Notes = append(v.Notes, screen.Comma(pl.Waiting)+" of them were put off for a later try before and wait for their next try")
 	}

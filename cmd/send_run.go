@@ -24,14 +24,14 @@ func (p *pipeline) send(ctx context.Context, plan *screen.Plan, s *sendScreen) e
 			return stateFault(err)
 		}
 	}
-	if err := p.run.Expect(ctx, plan.Rows, p.planned.Deliveries+p.planned.Left); err != nil {
+	if err := p.run.Expect(ctx, plan.Rows, p.planned.Open()); err != nil {
 		return stateFault(err)
 	}
-	s.total = p.planned.Deliveries
+	s.total = p.planned.Deliveries + p.planned.Bars
 	services, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var g sync.WaitGroup
-	var served error
+	var served, followed error
 	sending, cut := context.WithCancelCause(ctx)
 	defer cut(nil)
 	g.Go(func() {
@@ -40,6 +40,13 @@ func (p *pipeline) send(ctx context.Context, plan *screen.Plan, s *sendScreen) e
 		}
 	})
 	g.Go(func() { _ = p.transport.Run(services) }) // it has no error of its own
+	if p.barred != nil && !p.rehearsal() {
+		g.Go(func() {
+			if followed = p.barred.keepUp(services, p.store.book); followed != nil {
+				p.dispatcher.Drain()
+			}
+		})
+	}
 	if p.capture != nil {
 		g.Go(func() {
 			if err := p.capture.Serve(services); err != nil {
@@ -53,7 +60,7 @@ func (p *pipeline) send(ctx context.Context, plan *screen.Plan, s *sendScreen) e
 	p.linger(ctx)
 	stop()
 	g.Wait()
-	return p.verdict(end, errors.Join(err, served))
+	return p.verdict(end, errors.Join(err, served, followed))
 }
 
 // deliver runs source and dispatcher under the screen, and heeds signals.

@@ -122,6 +122,9 @@ func (p *pipeline) newDispatcher() (*delivery.Dispatcher, error) {
 		DomainRates: map[string]pace.Rate{}, Fallback: p.fallback(), Resend: c.OnUnknown == "resend", Log: p.log, Revive: p.composer.Revive,
 		Retry: pace.Retry{For: c.Retry.For, First: c.Retry.First, Max: c.Retry.Max, Wait: c.Retry.Wait, Jitter: c.Retry.Jitter},
 	}
+	if p.barred != nil {
+		o.Barred = p.barred.message
+	}
 	for domain, r := range c.Rate.PerDomain {
 		o.DomainRates[domain] = pace.Rate(r)
 	}

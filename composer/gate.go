@@ -179,6 +179,20 @@ func (c *Composer) bar(r *candidate) *candidate {
 	return r
 }
 
+// allBarred tells that nobody of a row may be written to, and why not the first.
+func (c *Composer) allBarred(r *candidate) (why string, all bool) {
+	for _, a := range r.env.Recipients {
+		w, barred := c.barred(a)
+		if !barred {
+			return "", false
+		}
+		if why == "" {
+			why = w
+		}
+	}
+	return why, true
+}
+
 func (c *Composer) barred(a address.Address) (why string, barred bool) {
 	if c.o.Barred == nil {
 		return "", false

@@ -24,6 +24,9 @@ type Plan struct {
 	First      int64 // Ref of the first row to send; -1: none
 }
 
+// Open is how many deliveries have no outcome yet.
+func (p *Plan) Open() int { return p.Deliveries + p.Left + p.Bars }
+
 // Plan reads the whole list once to find repeated rows, and again to count what is to be done.
 func (c *Composer) Plan(ctx context.Context) (Plan, error) {
 	if err := c.dedupe(ctx, c.known); err != nil {

@@ -1,6 +1,10 @@
 package composer
 
-import "context"
+import (
+	"context"
+
+	"github.com/mailblast/mailblast/delivery"
+)
 
 // Walk goes through the whole list as a run without a past would: it calls skip for every row that would not be sent and
 // take, with its stamp, for every other one, in the list's order. The row is valid during the call only. It asks no ledger.
@@ -9,6 +13,9 @@ func (c *Composer) Walk(ctx context.Context, skip func(Skipped) error, take func
 		return err
 	}
 	return c.sift(ctx, skip, func(r *Row, m candidate) error {
+		if why, all := c.allBarred(&m); all {
+			return skip(*c.skipped(r, delivery.ClassSuppressed, why))
+		}
 		return take(r, c.mac.stamp(m.key, m.env.From.Domain))
 	})
 }

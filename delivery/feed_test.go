@@ -41,8 +41,10 @@ func TestBarredJustBeforeTheTry(t *testing.T) {
 				}}
 				r := newRig(t, Options{
 					General: QueueOptions{Sender: s}, Connections: 1, Memory: c.memory, Rate: pace.Rate{N: 50, Per: time.Second},
-					Retry:  pace.Retry{For: 3 * time.Minute},
-					Barred: func(m *Message) (string, bool) { return "suppressed: complaint", m.Domain == "a.example" && given >= c.after },
+					Retry: pace.Retry{For: 3 * time.Minute},
+					Barred: func(m *Message) (string, bool) {
+						return "suppressed: complaint", m.Domain == "a.example" && given >= c.after
+					},
 				})
 				end := r.start(t.Context())
 				a, b := r.submit("a.example", 200), r.submit("b.example", 200)

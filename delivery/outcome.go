@@ -86,9 +86,10 @@ const (
 	ClassInvalid
 	ClassGone
 	ClassNull
+	ClassSuppressed
 )
 
-var classNames = [...]string{"", "hard", "soft", "throttle", "block", "content", "duplicate", "invalid", "gone", "null"}
+var classNames = [...]string{"", "hard", "soft", "throttle", "block", "content", "duplicate", "invalid", "gone", "null", "suppressed"}
 
 func (c Class) String() string { return name(classNames[:], int(c)) }
 

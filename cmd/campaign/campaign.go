@@ -41,7 +41,8 @@ type Campaign struct {
 	Key         string // a column; DefaultKey: the to address
 	Unique      string // a column, DefaultKey or "none"
 	Expect      Expect
-	Repeat      string // never, daily, weekly, monthly, on-change or always
+	Suppress    []string // absolute paths of files with people who must not be written to
+	Repeat      string   // never, daily, weekly, monthly, on-change or always
 	OnNull      Nulls
 	Vars        map[string]any
 	Attachments []Attachment

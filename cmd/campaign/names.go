@@ -22,7 +22,7 @@ var meant = map[string]string{
 
 // later are keys that other mail tools have and this version does not serve.
 var later = []string{
-	"dkim", "promote", "stop_if", "schedule", "suppress", "notify", "encoding",
+	"dkim", "promote", "stop_if", "schedule", "notify", "encoding",
 	"queues.mx", "fallback.after",
 }
 

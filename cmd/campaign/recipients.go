@@ -73,6 +73,19 @@ func listFile(p *string) scalar {
 	return k
 }
 
+// suppressFile is a file with people who must not be written to.
+func suppressFile(p *string) scalar {
+	k := listFile(p)
+	inner := k.parse
+	k.parse = func(s string) *misfit {
+		if strings.TrimSpace(s) == Stdin {
+			return &misfit{"standard input cannot be read here", "import it: mailblast suppress import -"}
+		}
+		return inner(s)
+	}
+	return k
+}
+
 func charsetName(p *string) scalar {
 	return scalar{want: "a charset", print: func() string { return *p }, json: jsonType("string"), parse: func(s string) *misfit {
 		c, ok := charset.Lookup(s)

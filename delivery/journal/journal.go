@@ -87,6 +87,9 @@ CREATE TABLE skipped (
 CREATE TABLE kept (
 	run INTEGER NOT NULL, key BLOB NOT NULL, copy INTEGER NOT NULL, rcpt TEXT NOT NULL, fields TEXT NOT NULL,
 	PRIMARY KEY (run, key, copy)) WITHOUT ROWID;
+CREATE TABLE suppressed (
+	seq INTEGER PRIMARY KEY, whom TEXT NOT NULL, scope TEXT NOT NULL, reason TEXT NOT NULL, until INTEGER NOT NULL,
+	at INTEGER NOT NULL, removed INTEGER NOT NULL);
 `
 
 // Open opens the journal of a state directory, or makes it. The error is *NewerError when it cannot be understood.

@@ -7,7 +7,6 @@
 package suppress
 
 import (
-	"fmt"
 	"hash/maphash"
 	"strings"
 	"sync"
@@ -128,9 +127,6 @@ func (l *List) words(whom string, e entry) string {
 	}
 	if r := l.reasons[e.reason]; r != "" {
 		s += ": " + r
-	}
-	if e.until > 0 {
-		s += fmt.Sprintf(" (until %s)", time.Unix(e.until, 0).UTC().Format(time.DateOnly))
 	}
 	return s
 }
