@@ -16,12 +16,13 @@ import (
 // each person where that was asked for.
 type ledger struct {
 	*journal.Run
+	memory delivery.Journal // Run, but in a program that measures what it costs
 	queues map[string]*atomic.Int64
 	people *screen.Events // nil: not asked for
 }
 
 func newLedger(r *journal.Run, c *campaign.Campaign, people *screen.Events) *ledger {
-	l := &ledger{Run: r, queues: map[string]*atomic.Int64{general: {}}, people: people}
+	l := &ledger{Run: r, memory: remembering(r), queues: map[string]*atomic.Int64{general: {}}, people: people}
 	for _, q := range c.Queues {
 		l.queues[q.Name] = &atomic.Int64{}
 	}
@@ -50,9 +51,14 @@ func (l *ledger) Skip(ctx context.Context, rows []composer.Skipped) error {
 	return l.Run.Skip(ctx, out)
 }
 
+// Intend notes that messages are about to be sent.
+func (l *ledger) Intend(ms []*delivery.Message) func(context.Context) error {
+	return l.memory.Intend(ms)
+}
+
 // Record notes outcomes.
 func (l *ledger) Record(os []delivery.Outcome) {
-	l.Run.Record(os)
+	l.memory.Record(os)
 	for i := range os {
 		if n := l.queues[os[i].Queue]; n != nil && os[i].Status.Final() {
 			n.Add(1)

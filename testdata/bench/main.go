@@ -5,19 +5,14 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"log"
 	"net"
-	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
-	"slices"
 	"strings"
 	"time"
 )
@@ -25,6 +20,7 @@ import (
 var (
 	num    = flag.Int("n", 50000, "messages a run")
 	conns  = flag.Int("k", 20, "connections")
+	scale  = flag.String("journal", "20,100,1000", "connections at which the journal is measured on and off; empty: not at all")
 	runs   = flag.Int("runs", 3, "runs of each, interleaved")
 	out    = flag.String("o", "", "also write the table to this Markdown file")
 	work   string
@@ -54,11 +50,8 @@ func main() {
 		log.Fatal(err)
 	}
 	run("go", "build", "-o", filepath.Join(work, "sink"), "./sink")
-	build := exec.Command("go", "build", "-o", filepath.Join(work, "mailblast"), ".")
-	build.Dir = root
-	if b, err := build.CombinedOutput(); err != nil {
-		log.Fatalf("go build: %v\n%s", err, b)
-	}
+	build("mailblast")
+	build("unjournaled", "-tags", "unjournaled")
 	for _, p := range []string{"smtp-source", "/usr/sbin/smtp-source"} {
 		if source == "" {
 			source, _ = exec.LookPath(p)
@@ -66,26 +59,40 @@ func main() {
 	}
 	addr = freeAddr()
 	prepare()
-	senders := []sender{{"mailblast", blast}}
+	senders := []sender{{"mailblast", func() *exec.Cmd { return blast("mailblast", *conns) }}}
 	if source != "" {
 		senders = append(senders, sender{"smtp-source -d", plain})
 	} else {
 		log.Print("smtp-source is not installed (package postfix): no reference beside our figures")
 	}
-	all := map[string][]result{}
-	for i := range *runs {
-		for _, s := range senders {
-			log.Printf("run %d: %s, %d messages over %d connections", i+1, s.name, *num, *conns)
-			all[s.name] = append(all[s.name], measure(s.command()))
-		}
-	}
-	table := render(senders, all)
+	table := render(senders, interleave(senders, *conns)) + journalTable() + "\nMade by `make bench`.\n"
 	fmt.Print(table)
 	if *out != "" {
 		if err := os.WriteFile(*out, []byte(table), 0o644); err != nil {
 			log.Fatal(err)
 		}
 	}
+}
+
+// build makes a program of the project.
+func build(name string, flags ...string) {
+	c := exec.Command("go", append(append([]string{"build"}, flags...), "-o", filepath.Join(work, name), ".")...)
+	c.Dir = root
+	if b, err := c.CombinedOutput(); err != nil {
+		log.Fatalf("go build: %v\n%s", err, b)
+	}
+}
+
+// interleave runs the senders in turns, so that what the machine does otherwise troubles all of them alike.
+func interleave(senders []sender, k int) map[string][]result {
+	all := map[string][]result{}
+	for i := range *runs {
+		for _, s := range senders {
+			log.Printf("run %d: %s, %d messages over %d connections", i+1, s.name, *num, k)
+			all[s.name] = append(all[s.name], measure(s.command()))
+		}
+	}
+	return all
 }
 
 type sender struct {
@@ -131,8 +138,17 @@ func prepare() {
 	fixed := strings.NewReplacer("{{.Name}}", "Name1 Surname1", "{{.City}}", "City1", "{{.Code}}", "CODE0000001", "{{.Email}}", "user1@big1.example")
 	write("letter.html", []byte(fill("body.html", ours)))
 	write("letter.txt", []byte(fill("body.txt", ours)))
+	write("message.eml", []byte("From: Shop <news@shop.example>\nTo: Name1 Surname1 <user1@big1.example>\nSubject: News for Name1 Surname1\n"+
+		"Date: Mon, 02 Mar 2026 10:00:00 +0000\nMessage-ID: <1.bench@shop.example>\nMIME-Version: 1.0\n"+
+		"Content-Type: multipart/alternative; boundary=\"b1\"\n\n--b1\nContent-Type: text/plain; charset=utf-8\n\n"+
+		fill("body.txt", fixed)+"\n--b1\nContent-Type: text/html; charset=utf-8\n\n"+fill("body.html", fixed)+"\n--b1--\n"))
+}
+
+// campaign writes one that opens k connections, and gives its path.
+func campaign(k int) string {
 	host, port, _ := net.SplitHostPort(addr)
-	write("campaign.yaml", fmt.Appendf(nil, `name: bench
+	name := fmt.Sprintf("campaign-%d.yaml", k)
+	write(name, fmt.Appendf(nil, `name: bench
 from: Shop <news@shop.example>
 subject: "News for {{ .name }}"
 template: letter.html
@@ -143,11 +159,8 @@ unsubscribe: false
 smtp: {host: %s, port: %s, tls: none}
 connections: %d
 general: {connections: %d, per_domain: %[3]d, messages_per_connection: 1000000}
-`, host, port, *conns, *conns))
-	write("message.eml", []byte("From: Shop <news@shop.example>\nTo: Name1 Surname1 <user1@big1.example>\nSubject: News for Name1 Surname1\n"+
-		"Date: Mon, 02 Mar 2026 10:00:00 +0000\nMessage-ID: <1.bench@shop.example>\nMIME-Version: 1.0\n"+
-		"Content-Type: multipart/alternative; boundary=\"b1\"\n\n--b1\nContent-Type: text/plain; charset=utf-8\n\n"+
-		fill("body.txt", fixed)+"\n--b1\nContent-Type: text/html; charset=utf-8\n\n"+fill("body.html", fixed)+"\n--b1--\n"))
+`, host, port, k, k))
+	return filepath.Join(work, name)
 }
 
 func write(name string, b []byte) {
@@ -156,155 +169,12 @@ func write(name string, b []byte) {
 	}
 }
 
-func blast() *exec.Cmd {
-	return exec.Command(filepath.Join(work, "mailblast"), "send", "-y", "-q", filepath.Join(work, "campaign.yaml"))
+// blast sends with a program that build made.
+func blast(program string, k int) *exec.Cmd {
+	return exec.Command(filepath.Join(work, program), "send", "-y", "-q", campaign(k))
 }
 
 func plain() *exec.Cmd {
 	return exec.Command(source, "-d", "-s", fmt.Sprint(*conns), "-m", fmt.Sprint(*num), "-F", filepath.Join(work, "message.eml"),
 		"-f", "news@shop.example", "-t", "user1@big1.example", addr)
-}
-
-// measure runs a sender against a fresh sink and adds up what both say.
-func measure(c *exec.Cmd) (r result) {
-	summary := filepath.Join(work, "sink.json")
-	sink := exec.Command(filepath.Join(work, "sink"), "-addr", addr, "-n", fmt.Sprint(*num), "-idle", "30s", "-summary", summary)
-	sink.Stderr = os.Stderr
-	if err := sink.Start(); err != nil {
-		log.Fatal(err)
-	}
-	for !listening() {
-		time.Sleep(20 * time.Millisecond)
-	}
-	var said bytes.Buffer
-	c.Stdout, c.Stderr = &said, &said
-	if err := c.Start(); err != nil {
-		log.Fatal(err)
-	}
-	peak := watchPeak(c.Process.Pid)
-	if err := c.Wait(); err != nil {
-		log.Printf("%s: %v\n%s", c.Path, err, said.Bytes())
-	}
-	if err := sink.Wait(); err != nil {
-		log.Fatal("sink: ", err)
-	}
-	b, err := os.ReadFile(summary)
-	if err != nil {
-		log.Fatal(err)
-	}
-	if err := json.Unmarshal(b, &r); err != nil {
-		log.Fatal(err)
-	}
-	r.cpu = c.ProcessState.UserTime() + c.ProcessState.SystemTime()
-	r.peak = <-peak
-	return r
-}
-
-// watchPeak reads the most memory a process has resident, in KiB, until it has ended. What wait4 says of it is no use: a
-// child counts with the memory of the one that started it until it becomes the program.
-func watchPeak(pid int) <-chan int64 {
-	out := make(chan int64, 1)
-	go func() {
-		var peak int64
-		for {
-			b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-			_, line, ok := bytes.Cut(b, []byte("VmHWM:"))
-			if err != nil || !ok { // it has ended
-				out <- peak
-				return
-			}
-			fmt.Sscan(string(line), &peak)
-			time.Sleep(5 * time.Millisecond)
-		}
-	}()
-	return out
-}
-
-// listening looks the sink's port up without connecting to it.
-func listening() bool {
-	n := netip.MustParseAddrPort(addr).Port()
-	b, err := os.ReadFile("/proc/net/tcp")
-	if err != nil {
-		log.Fatal(err)
-	}
-	return bytes.Contains(b, fmt.Appendf(nil, "0100007F:%04X 00000000:0000 0A", n))
-}
-
-// figure is one column of the table.
-type figure struct {
-	name, format string
-	of           func(result) float64
-}
-
-var figures = []figure{
-	{"msg/s", "%.0f", func(r result) float64 { return float64(r.Messages) / r.Seconds }},
-	{"CPU µs a message", "%.0f", func(r result) float64 { return float64(r.cpu.Microseconds()) / float64(r.Messages) }},
-	{"round trips a message", "%.2f", func(r result) float64 { return float64(r.Reads) / float64(r.Messages) }},
-	{"peak memory MiB", "%.1f", func(r result) float64 { return float64(r.peak) / 1024 }},
-	{"octets a message", "%.0f", func(r result) float64 { return float64(r.Bytes) / float64(r.Messages) }},
-}
-
-func render(senders []sender, all map[string][]result) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, `# Performance
-
-Medians (minimum–maximum) of %d interleaved runs of %d messages over %d connections, against a sink on the same machine.
-mailblast renders every message from its row, text and HTML, and journals it before its dot; smtp-source sends one fixed
-message of about that size and remembers nothing.
-
-Machine: %s, %d cores; %s; %s.
-
-`, *runs, *num, *conns, cpuModel(), runtime.NumCPU(), runtime.Version(), time.Now().UTC().Format("2006-01-02"))
-	b.WriteString("| sender | delivered once |")
-	for _, f := range figures {
-		fmt.Fprintf(&b, " %s |", f.name)
-	}
-	b.WriteString("\n|---|---|" + strings.Repeat("---|", len(figures)) + "\n")
-	for _, s := range senders {
-		rs := all[s.name]
-		once := fmt.Sprintf("%d of %d", rs[0].UniqueRecipients-rs[0].DuplicateRecipients, *num)
-		if s.name != "mailblast" {
-			once = "one recipient"
-		}
-		fmt.Fprintf(&b, "| %s | %s |", s.name, once)
-		for _, f := range figures {
-			lo, mid, hi := spread(rs, f.of)
-			fmt.Fprintf(&b, " "+f.format+" ("+f.format+"–"+f.format+") |", mid, lo, hi)
-		}
-		b.WriteString("\n")
-	}
-	if len(senders) > 1 {
-		b.WriteString("| ratio of medians | |")
-		for _, f := range figures {
-			_, ours, _ := spread(all["mailblast"], f.of)
-			_, theirs, _ := spread(all["smtp-source -d"], f.of)
-			fmt.Fprintf(&b, " %.2f× |", ours/theirs)
-		}
-		b.WriteString("\n")
-	}
-	b.WriteString("\nMemory does not grow with the list: `TestLongMillion` (`make long`) holds a million rows to 1.2 times the peak of a\nhundred thousand, and `TestVolume` a hundred thousand of a PostgreSQL to 100 MB.\n\nMade by `make bench`.\n")
-	return b.String()
-}
-
-func spread(rs []result, of func(result) float64) (lo, mid, hi float64) {
-	var v []float64
-	for _, r := range rs {
-		v = append(v, of(r))
-	}
-	slices.Sort(v)
-	return v[0], v[len(v)/2], v[len(v)-1]
-}
-
-func cpuModel() string {
-	f, err := os.Open("/proc/cpuinfo")
-	if err != nil {
-		return runtime.GOARCH
-	}
-	defer f.Close()
-	for s := bufio.NewScanner(f); s.Scan(); {
-		if k, v, ok := strings.Cut(s.Text(), ":"); ok && strings.TrimSpace(k) == "model name" {
-			return strings.TrimSpace(v)
-		}
-	}
-	return runtime.GOARCH
 }
