@@ -64,6 +64,7 @@ func (p *pipeline) info(ctx context.Context) (journal.RunInfo, error) {
 // summary is the last line of --json.
 type summary struct {
 	*report.Report
+	V    int `json:"v,omitempty"` // Emit has it already
 	Exit int `json:"exit"`
 }
 
