@@ -9,8 +9,8 @@ import (
 
 	"github.com/mailblast/mailblast/composer/rows"
 	"github.com/mailblast/mailblast/delivery"
-	"github.com/mailblast/mailblast/delivery/journal"
 	"github.com/mailblast/mailblast/delivery/journal/lock"
+	"github.com/mailblast/mailblast/delivery/journal/refusal"
 )
 
 // The exit codes: sysexits(3) numbers where one fits. docs/exit-codes.md tells what to do about each.
@@ -93,18 +93,19 @@ func judge(err error) *fault {
 	var (
 		f      *fault
 		locked *lock.HeldError
-		newer  *journal.NewerError
 		halt   *delivery.Halt
 	)
-	switch {
-	case errors.As(err, &f):
+	if errors.As(err, &f) {
 		return f
+	}
+	if f = distrusted(err); f != nil {
+		return f
+	}
+	switch {
 	case errors.As(err, new(*rows.Error)):
 		return rowsFault(err)
 	case errors.As(err, &locked):
 		return &fault{code: exitPaused, err: fmt.Errorf("%w", locked), hint: "look on with: mailblast status"}
-	case errors.As(err, &newer):
-		return &fault{code: exitIO, err: newer, hint: "use the newer version of mailblast"}
 	case errors.As(err, &halt):
 		return halted(halt)
 	case errors.Is(err, fs.ErrNotExist):
@@ -113,6 +114,30 @@ func judge(err error) *fault {
 		return &fault{code: exitIO, err: err}
 	}
 	return &fault{code: exitBug, err: err}
+}
+
+// distrusted is what it means that the journal is refused; nil: something else is wrong. Nothing was sent.
+func distrusted(err error) *fault {
+	var (
+		damaged *refusal.DamagedError
+		newer   *refusal.NewerError
+		lost    *refusal.LostError
+		host    *refusal.HostError
+		secret  *refusal.SecretError
+	)
+	switch {
+	case errors.As(err, &damaged):
+		return &fault{code: exitIO, err: err, hint: "look closer with: mailblast journal check"}
+	case errors.As(err, &newer):
+		return &fault{code: exitIO, err: newer, hint: "use the newer version of mailblast"}
+	case errors.As(err, &lost):
+		return &fault{code: exitRefused, err: lost, hint: "restore the state directory; who got mail by these runs would get it again"}
+	case errors.As(err, &host):
+		return &fault{code: exitRefused, err: host, hint: "make sure that no copy of the state directory is in use on the other machine"}
+	case errors.As(err, &secret):
+		return &fault{code: exitRefused, err: secret, hint: "restore the secret it was begun with (MAILBLAST_SECRET, or the file secret in the state directory)"}
+	}
+	return nil
 }
 
 // halted is what a server's refusal of us means for the user.

@@ -8,7 +8,7 @@ import (
 
 // begin finds or makes the run.
 func (p *pipeline) begin(ctx context.Context) (err error) {
-	p.run, err = p.store.book.Begin(ctx, journal.Spec{Campaign: p.c.Name, Key: p.runKey(ctx), Again: p.o.again != ""})
+	p.run, err = p.store.book.Begin(ctx, journal.Spec{Campaign: p.c.Name, Key: p.runKey(ctx), Again: p.o.again != "", Secret: p.store.secret})
 	if err != nil {
 		return stateFault(err)
 	}

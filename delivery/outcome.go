@@ -26,6 +26,7 @@ type Outcome struct {
 	At       time.Time // when it ended
 	Next     time.Time // Deferred only: when it is tried again. A Sender may set the earliest time worth trying
 	Took     time.Duration
+	Print    uint64 // of the Message that was tried
 }
 
 // Status is the verdict of an Outcome.

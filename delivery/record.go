@@ -13,6 +13,7 @@ const (
 	recordFirst
 	recordNext
 	recordVia // 1
+	recordPrint
 )
 
 var errRecord = errors.New("spilled record: not as it was written")
@@ -39,6 +40,9 @@ func (records) Append(b []byte, domain string, m *Message) []byte {
 	if m.Via != 0 {
 		flags |= recordVia
 	}
+	if m.Print != 0 {
+		flags |= recordPrint
+	}
 	b = append(b, flags)
 	b = binary.BigEndian.AppendUint64(b, m.ID.Run)
 	b = append(b, m.ID.Key[:]...)
@@ -54,6 +58,9 @@ func (records) Append(b []byte, domain string, m *Message) []byte {
 	}
 	if flags&recordNext != 0 {
 		b = binary.BigEndian.AppendUint64(b, uint64(m.Next.UnixNano()))
+	}
+	if flags&recordPrint != 0 {
+		b = binary.BigEndian.AppendUint64(b, m.Print)
 	}
 	return b
 }
@@ -75,6 +82,9 @@ func (records) Decode(rec []byte, domain string) (*Message, error) {
 	}
 	if flags&recordNext != 0 {
 		m.Next = r.time()
+	}
+	if flags&recordPrint != 0 {
+		m.Print = binary.BigEndian.Uint64(r.octets(8))
 	}
 	if r.short || len(r.b) > 0 {
 		return nil, errRecord

@@ -107,7 +107,7 @@ func (d *Dispatcher) complete(o *Outcome, q *queue, m *Message) {
 		o.To = m.To
 	}
 	o.Queue, o.Via, o.First = q.o.Name, m.Via, m.First
-	o.Attempt, o.Try = m.Attempts+1, m.Tries+1
+	o.Attempt, o.Try, o.Print = m.Attempts+1, m.Tries+1, m.Print
 	if o.Status == Suppressed { // it was no try
 		o.Attempt, o.Try = m.Attempts, m.Tries
 	}

@@ -17,7 +17,7 @@ func (c Counts) Final() int { return c.Sent + c.Failed + c.Unknown + c.Suppresse
 
 // counter counts what is on disk.
 type counter struct {
-	status [reopened + 1]atomic.Int64
+	status [delivery.Skipped + 1]atomic.Int64
 }
 
 func (c *counter) add(os []delivery.Outcome) {
@@ -38,9 +38,8 @@ func (r *Run) Before() Counts {
 	if r.states == nil {
 		return Counts{}
 	}
-	r.states.mu.Lock()
-	defer r.states.mu.Unlock()
-	return r.states.counts
+	c := r.states.Counts()
+	return Counts{Sent: c.Sent, Failed: c.Failed, Unknown: c.Unknown, Suppressed: c.Suppressed, Skipped: c.Skipped}
 }
 
 func (r *Run) final() int { return r.Before().Final() + r.Counts().Final() }

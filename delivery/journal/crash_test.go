@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/journal/store"
 )
 
 // TestChild is the process that TestKill kills: it sends batches for ever, and says what it was promised and what it
@@ -182,8 +183,10 @@ func TestWriteFault(t *testing.T) {
 	ctx := context.Background()
 	b := open(t, filepath.Join(t.TempDir(), "state"))
 	r := begin(t, b, Spec{Campaign: "full"})
-	_, err := b.write.Exec(`PRAGMA max_page_count = 1`) // no less than it has: the disk is full now
-	check(t, err)
+	check(t, b.update(ctx, func(tx *store.Tx) error { // no less than it has: the disk is full now
+		_, err := tx.Exec(`PRAGMA max_page_count = 1`)
+		return err
+	}))
 	stop := serve(b)
 	var fault error
 	for n := 0; fault == nil && n < 100000; n += 100 {
@@ -206,7 +209,7 @@ func TestWriteFault(t *testing.T) {
 		t.Errorf("Serve: %v", err)
 	}
 	var rows int
-	check(t, b.read.Get(&rows, `SELECT count(*) FROM outcomes`))
+	check(t, b.read().Get(&rows, `SELECT count(*) FROM outcomes`))
 	if rows != counted || r.Counts().Sent != counted {
 		t.Errorf("%d on disk, %d counted", rows, counted)
 	}

@@ -12,6 +12,9 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/journal/refusal"
+	"github.com/mailblast/mailblast/delivery/journal/state"
+	"github.com/mailblast/mailblast/delivery/journal/store"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -77,10 +80,12 @@ func TestOpenRefuses(t *testing.T) {
 func TestNewerSchema(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	b := open(t, dir)
-	_, err := b.write.Exec(`UPDATE schema SET version = 7`)
-	check(t, err)
-	_, err = Open(context.Background(), Options{Dir: dir})
-	var newer *NewerError
+	check(t, b.update(context.Background(), func(tx *store.Tx) error {
+		_, err := tx.Exec(`UPDATE schema SET version = 7; ALTER TABLE skipped RENAME COLUMN line TO place`)
+		return err
+	}))
+	_, err := Open(context.Background(), Options{Dir: dir})
+	var newer *refusal.NewerError
 	if !errors.As(err, &newer) || newer.Have != 7 {
 		t.Errorf("got %v", err)
 	}
@@ -140,7 +145,7 @@ func TestResume(t *testing.T) {
 	if r.Info().Fresh {
 		t.Error("fresh")
 	}
-	want := []State{{Status: delivery.Sent}, {Status: delivery.Deferred, Via: 1, Attempts: 1, Tries: 1, Next: first.Add(time.Minute)},
+	want := []state.State{{Status: delivery.Sent}, {Status: delivery.Deferred, Via: 1, Attempts: 1, Tries: 1, Next: first.Add(time.Minute)},
 		{Status: delivery.Failed}, {}, {Status: delivery.Unknown}, {Status: delivery.Unknown}, {}}
 	ids := make([]delivery.ID, len(want))
 	for n := range ids {
@@ -171,7 +176,7 @@ func TestResume(t *testing.T) {
 		t.Errorf("%d reopened", n)
 	}
 	got, err = r.Lookup(ctx, ids[2:3])
-	if check(t, err); got[0] != (State{}) {
+	if check(t, err); got[0] != (state.State{}) {
 		t.Errorf("reopened: %+v", got[0])
 	}
 	check(t, stop())

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/journal/state"
 )
 
 func TestRunsByName(t *testing.T) {
@@ -69,15 +69,6 @@ func TestOutcomes(t *testing.T) {
 	if len(got) != 3 || got[0].ID != id(r, 2) || got[1] != full || got[2].Status != delivery.Deferred {
 		t.Errorf("got %+v", got)
 	}
-	now, err := reader.States(ctx, r.Info())
-	if err != nil {
-		t.Fatal(err)
-	}
-	states, err := now.Lookup(ctx, []delivery.ID{id(r, 3), id(r, 1), id(r, 9)})
-	if check(t, err); states[0].Status != delivery.Deferred || states[1].Status != delivery.Failed || states[2].Status != delivery.NotTried {
-		t.Errorf("states: %+v", states)
-	}
-	check(t, now.Close())
 	check(t, r.Expect(ctx, 3, 1))
 	check(t, r.Finish(ctx))
 	info, err := reader.Find(ctx, "spring")
@@ -117,7 +108,7 @@ func TestGoneAndBack(t *testing.T) {
 		f(begin(t, b, Spec{Campaign: "spring"}))
 		check(t, stop())
 	}
-	look := func(r *Run, ns ...int) []State {
+	look := func(r *Run, ns ...int) []state.State {
 		var ids []delivery.ID
 		for _, n := range ns {
 			ids = append(ids, id(r, n))
@@ -137,7 +128,7 @@ func TestGoneAndBack(t *testing.T) {
 			t.Errorf("%d gone, %v", n, err)
 		}
 	})
-	want := State{Attempts: 2, Tries: 3, First: first}
+	want := state.State{Attempts: 2, Tries: 3, First: first}
 	for range 2 { // once back, it is as if it had not been gone
 		process(func(r *Run) {
 			for range 2 {
@@ -213,25 +204,4 @@ func TestTemp(t *testing.T) {
 	if left, err := filepath.Glob(filepath.Join(dir, "*")); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
-}
-
-func FuzzIntent(f *testing.F) {
-	good := intent{key: [16]byte{1}, copy: 2, after: 3, via: 1, attempts: 4, tries: 500, first: -5, to: "p@x.test"}
-	f.Add(good.append(nil))
-	f.Add([]byte(strings.Repeat("\xff", 60)))
-	f.Add(make([]byte, 16))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		var i, again intent
-		rest, err := i.parse(b)
-		if err != nil {
-			return
-		}
-		if len(rest) >= len(b) {
-			t.Fatal("nothing was read")
-		}
-		left, err := again.parse(append(i.append(nil), rest...))
-		if err != nil || again != i || !bytes.Equal(left, rest) {
-			t.Fatalf("%+v is read back as %+v, %v", i, again, err)
-		}
-	})
 }

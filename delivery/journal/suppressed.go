@@ -6,7 +6,10 @@ import (
 	"iter"
 	"time"
 
-	"github.com/jmoiron/sqlx"
+	"github.com/mailblast/mailblast/delivery/journal/outcome"
+	"github.com/mailblast/mailblast/delivery/journal/refusal"
+	"github.com/mailblast/mailblast/delivery/journal/store"
+	"github.com/mailblast/mailblast/delivery/journal/table"
 )
 
 // Suppression is one entry of the list of those who must not be written to, or takes an earlier one back. It is the same
@@ -20,11 +23,15 @@ type Suppression struct {
 
 // Suppress appends entries to the list.
 func (b *Book) Suppress(ctx context.Context, es []Suppression) error {
-	err := b.update(ctx, func(tx *sqlx.Tx) error {
+	err := b.update(ctx, func(tx *store.Tx) error {
 		for i := range es {
 			e := &es[i]
-			_, err := tx.ExecContext(ctx, `INSERT INTO suppressed (whom, scope, reason, until, at, removed) VALUES (?, ?, ?, ?, ?, ?)`,
-				e.Whom, e.Scope, clip(e.Reason), micro(e.Until), micro(e.At), e.Removed)
+			removed := int64(0)
+			if e.Removed {
+				removed = 1
+			}
+			tx.Meta.Suppressed++
+			err := tx.Put(ctx, table.Suppressed, tx.Meta.Suppressed, e.Whom, e.Scope, outcome.Clip(e.Reason), outcome.Micro(e.Until), outcome.Micro(e.At), removed)
 			if err != nil {
 				return err
 			}
@@ -37,26 +44,35 @@ func (b *Book) Suppress(ctx context.Context, es []Suppression) error {
 	return nil
 }
 
-// Suppressions gives the entries behind a place, in the order they were made.
+// Suppressions gives the entries behind a place, in the order they were made. None may be missing: who is forgotten would
+// be written to.
 func (b *Book) Suppressions(ctx context.Context, after int64) iter.Seq2[Suppression, error] {
 	return func(yield func(Suppression, error) bool) {
-		rows, err := b.read.QueryContext(ctx, `SELECT seq, whom, scope, reason, until, at, removed FROM suppressed WHERE seq > ? ORDER BY seq`, after)
+		fail := func(err error) { yield(Suppression{}, fmt.Errorf("journal: suppression list: %w", err)) }
+		m, err := b.store.Meta(ctx, b.read())
 		if err != nil {
-			yield(Suppression{}, fmt.Errorf("journal: suppression list: %w", err))
+			fail(err)
 			return
 		}
-		defer rows.Close()
-		for rows.Next() {
-			var s Suppression
-			var until, at int64
-			err := rows.Scan(&s.Seq, &s.Whom, &s.Scope, &s.Reason, &until, &at, &s.Removed)
-			s.Until, s.At = fromMicro(until), fromMicro(at)
-			if !yield(s, err) || err != nil {
+		last := after
+		query := "SELECT " + table.Suppressed.List("") + " FROM suppressed WHERE seq > ? AND seq <= ? ORDER BY seq"
+		for r, err := range b.intact(ctx, table.Suppressed, query, after, m.Suppressed) {
+			if err == nil && r.Int(0) != last+1 {
+				break
+			}
+			if err != nil {
+				fail(err)
+				return
+			}
+			last = r.Int(0)
+			s := Suppression{Seq: last, Whom: r.Text(1), Scope: r.Text(2), Reason: r.Text(3), Until: outcome.FromMicro(r.Int(4)),
+				At: outcome.FromMicro(r.Int(5)), Removed: r.Int(6) != 0}
+			if !yield(s, nil) {
 				return
 			}
 		}
-		if err := rows.Err(); err != nil {
-			yield(Suppression{}, fmt.Errorf("journal: suppression list: %w", err))
+		if last < m.Suppressed {
+			fail(&refusal.DamagedError{File: b.store.File(), What: fmt.Sprintf("damaged: what follows place %d of suppressed is missing", last), Rows: int(m.Suppressed - last)})
 		}
 	}
 }

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
-
-	"github.com/jmoiron/sqlx"
 
 	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/journal/store"
 )
 
 // ErrClosed is the error of everything that is asked of a journal whose Serve has ended.
@@ -142,24 +140,16 @@ func (t *batch) wait(ctx context.Context) error {
 	}
 }
 
-// update runs f in one transaction of the one write connection, unless a commit has failed before.
-func (b *Book) update(ctx context.Context, f func(*sqlx.Tx) error) error {
-	tx, err := b.write.BeginTxx(ctx, nil)
-	if err != nil {
+// update is every write: f in one transaction, unless a write has failed before.
+func (b *Book) update(ctx context.Context, f func(*store.Tx) error) error {
+	if err := b.fault(); err != nil {
 		return err
 	}
-	if err = b.fault(); err == nil {
-		err = f(tx)
+	err := b.store.Update(ctx, f)
+	if fault := b.store.Fault(); fault != nil {
+		b.stop(fmt.Errorf("journal: write: %w", fault))
 	}
-	if err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	if err := tx.Commit(); err != nil {
-		err = fmt.Errorf("commit: %w", err)
-		b.stop(fmt.Errorf("journal: write: %w", err))
-		return err
-	}
-	return nil
+	return err
 }
 
 // fault is why nothing may be written any more; Serve having ended is none.
@@ -173,17 +163,11 @@ func (b *Book) fault() error {
 }
 
 func (b *Book) commit(ctx context.Context, t *batch) error {
-	return b.update(ctx, func(tx *sqlx.Tx) error {
-		w, err := b.writer(ctx, tx)
-		if err != nil {
-			return err
-		}
+	return b.update(ctx, func(tx *store.Tx) error {
+		w := b.writer(ctx, tx)
 		for _, p := range t.parts {
-			if len(p.intents) > 0 {
-				_, err := tx.StmtContext(ctx, b.st.intents.Stmt).ExecContext(ctx, int64(p.run.info.ID), time.Now().UnixMicro(), w.last, p.intents)
-				if err != nil {
-					return err
-				}
+			if err := w.intend(p.run.info.ID, p.intents); err != nil {
+				return err
 			}
 			if err := w.add(p.run.info.ID, p.run.round, p.outcomes); err != nil {
 				return err

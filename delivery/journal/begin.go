@@ -1,0 +1,245 @@
+package journal
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mailblast/mailblast/delivery/journal/outcome"
+	"github.com/mailblast/mailblast/delivery/journal/refusal"
+	"github.com/mailblast/mailblast/delivery/journal/register"
+	"github.com/mailblast/mailblast/delivery/journal/state"
+	"github.com/mailblast/mailblast/delivery/journal/store"
+	"github.com/mailblast/mailblast/delivery/journal/table"
+)
+
+// Spec says which run to begin.
+type Spec struct {
+	Campaign string
+	Key      string // of the run, such as "2026-W48"; empty for a campaign that is sent once
+	Again    bool   // a new generation, that sends to everyone anew
+
+	// Secret is what deliveries are named by. A run that was begun with another one gives a *refusal.SecretError. Nil: not
+	// compared.
+	Secret []byte
+	// Host names this machine. A journal that was last sent from another one gives a *refusal.HostError, unless Move says
+	// that it is meant. Empty: not compared.
+	Host string
+	Move bool
+	// StartOver is Options.StartOver for this run alone.
+	StartOver bool
+	// Letter and Source are fingerprints of what is sent, and to whom. They are only kept, for RunInfo of the next process.
+	// Empty: what is known stays.
+	Letter, Source string
+}
+
+// Begin finds the latest generation of a run, or makes one. Intents that an earlier process left without outcome
+// become unknown. The caller holds the run's Lock and calls Close when done. Errors are *refusal.DamagedError,
+// *refusal.LostError, *refusal.HostError and *refusal.SecretError where they fit; no run was begun or changed then, and Begin may
+// be called again.
+func (b *Book) Begin(ctx context.Context, s Spec) (*Run, error) {
+	g := beginning{b: b, s: s, run: &Run{book: b}}
+	if err := g.begin(ctx); err != nil {
+		return nil, fmt.Errorf("journal: begin %s: %w", s.Campaign, refusal.Of(b.store.File(), err))
+	}
+	return g.run, nil
+}
+
+// beginning is one call of Begin.
+type beginning struct {
+	b    *Book
+	s    Spec
+	run  *Run
+	list register.List
+	row  runRow // of the run, as it is written
+}
+
+func (g *beginning) begin(ctx context.Context) (err error) {
+	if g.list, err = register.Read(g.b.o.Dir); err != nil {
+		return err
+	}
+	if err := g.verify(ctx); err != nil {
+		return err
+	}
+	var commits uint64
+	err = g.b.update(ctx, func(tx *store.Tx) error {
+		commits = tx.Meta.Commits
+		return g.resume(ctx, tx)
+	})
+	if err != nil {
+		return err
+	}
+	if !g.run.info.Fresh {
+		if err := g.recall(ctx); err != nil {
+			return err
+		}
+	}
+	// Nothing of the run can be sent before Begin returns: a run that sent anything is in the list.
+	if err := g.b.enlist(&g.row, commits, g.list); err != nil {
+		return errors.Join(err, g.run.Close())
+	}
+	return nil
+}
+
+// verify reads every row that the run rests on. What others add meanwhile was written by a process that lives.
+func (g *beginning) verify(ctx context.Context) (err error) {
+	s := g.b.store
+	tx, err := s.Reader().BeginTxx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, tx.Rollback()) }()
+	m, err := s.Meta(ctx, tx)
+	if err != nil {
+		return err
+	}
+	rows, err := s.Runs(ctx, tx, m)
+	if err != nil {
+		return err
+	}
+	r, ok := latest(rows, g.s.Campaign, g.s.Key)
+	if !ok || g.s.Again {
+		return nil
+	}
+	return s.Verify(ctx, table.Outcomes, r.firstOutcome, m.Outcomes)
+}
+
+// resume finds or makes the run, makes sure that it is meant, and settles what was left on the wire.
+func (g *beginning) resume(ctx context.Context, tx *store.Tx) error {
+	if err := g.find(ctx, tx); err != nil {
+		return err
+	}
+	if err := g.claim(tx); err != nil {
+		return err
+	}
+	g.run.info, g.run.round = g.row.info(), int(g.row.round)
+	old, err := g.settle(ctx, tx)
+	if err != nil {
+		return err
+	}
+	g.run.info.Fresh = !old && g.row.doubt == 0
+	if g.s.Letter != "" {
+		g.row.letter = g.s.Letter
+	}
+	if g.s.Source != "" {
+		g.row.source = g.s.Source
+	}
+	return g.row.put(ctx, tx)
+}
+
+// find takes the run's row of the table, or a new one.
+func (g *beginning) find(ctx context.Context, tx *store.Tx) error {
+	rows, err := g.b.store.Runs(ctx, tx, tx.Meta)
+	if err != nil {
+		return err
+	}
+	// A transaction counts its own rows, so the number of runs is that before this one.
+	known, found := latest(rows, g.s.Campaign, g.s.Key)
+	listed, once := g.list.Latest(g.s.Campaign, g.s.Key)
+	lost := once && (!found || int64(listed.Generation) > known.generation)
+	over := g.s.StartOver || g.b.o.StartOver
+	switch {
+	case g.s.Again && (found || once):
+		g.row = runRow{generation: max(known.generation, int64(listed.Generation)) + 1}
+	case lost && !over:
+		return &refusal.LostError{File: g.b.store.File(), Runs: g.lost(known.generation, found)}
+	case lost:
+		g.row = runRow{generation: int64(listed.Generation)}
+	case found:
+		g.row = known
+		return nil
+	default:
+		g.row = runRow{}
+	}
+	r, m := &g.row, &tx.Meta
+	for _, each := range rows {
+		r.id = max(r.id, each.Int(0))
+	}
+	r.id++
+	m.Runs++
+	r.campaign, r.key, r.started, r.columns, r.note = g.s.Campaign, g.s.Key, outcome.Micro(time.Now()), "[]", "[]"
+	r.firstOutcome, r.settledOutcome, r.settledIntent = m.Outcomes, m.Outcomes, m.Intents
+	return nil
+}
+
+// lost gives the generations of the run that only the list knows.
+func (g *beginning) lost(known int64, found bool) (all []register.Run) {
+	for _, r := range g.list.Runs {
+		if r.Is(g.s.Campaign, g.s.Key) && (!found || int64(r.Generation) > known) {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// claim holds secret and host against those of the process before.
+func (g *beginning) claim(tx *store.Tx) error {
+	if len(g.s.Secret) > 0 {
+		print := fingerprint(g.s.Secret)
+		if g.row.secret != "" && g.row.secret != print {
+			return &refusal.SecretError{File: g.b.store.File(), Run: g.row.info().Name()}
+		}
+		g.row.secret = print
+	}
+	if g.s.Host == "" {
+		return nil
+	}
+	if was := tx.Meta.Host; was != "" && was != g.s.Host && !g.s.Move {
+		return &refusal.HostError{File: g.b.store.File(), Have: was, Here: g.s.Host}
+	}
+	tx.Meta.Host = g.s.Host
+	return nil
+}
+
+// fingerprint tells one secret from another, and nothing about it.
+func fingerprint(secret []byte) string {
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte("mailblast journal"))
+	return hex.EncodeToString(mac.Sum(nil)[:8])
+}
+
+// recall lays out what is known of every delivery.
+func (g *beginning) recall(ctx context.Context) (err error) {
+	r := g.run
+	r.states, err = state.Load(ctx, g.b.read(), g.b.store.File(), r.info.ID, r.info.first)
+	if err != nil {
+		return err
+	}
+	if r.states.Counts().Gone > 0 { // a row that comes back starts a new round
+		err = g.b.update(ctx, func(tx *store.Tx) error {
+			return g.b.change(ctx, tx, r.info.ID, func(row *runRow) { row.round++; g.row = *row })
+		})
+		if err != nil {
+			return errors.Join(err, r.Close())
+		}
+		r.round++
+	}
+	return nil
+}
+
+// enlist has the list of runs say what the row says.
+func (b *Book) enlist(r *runRow, commits uint64, list register.List) error {
+	line := r.line(b.store.ID(), commits)
+	if old, ok := list.Find(line); ok && old.Retried >= line.Retried {
+		return nil
+	}
+	return register.Append(b.o.Dir, line)
+}
+
+// enlistAll has the list of runs say what a journal says that had no list.
+func (b *Book) enlistAll(ctx context.Context) error {
+	rows, err := b.runs(ctx)
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	var lines []register.Run
+	for _, row := range rows {
+		r := parseRun(row)
+		lines = append(lines, r.line(b.store.ID(), 1))
+	}
+	return register.Append(b.o.Dir, lines...)
+}

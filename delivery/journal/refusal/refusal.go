@@ -1,0 +1,126 @@
+// Package refusal tells why a journal is refused, by type:
+//
+//  1. DamagedError and NewerError: it cannot be trusted, or not be understood;
+//  2. LostError and HostError: it is not what was here before, which a person may allow;
+//  3. SecretError: the deliveries of a run could not be told apart any more;
+//  4. Of finds these, and a full disk, in what SQLite says.
+package refusal
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/mailblast/mailblast/delivery/journal/register"
+)
+
+// DamagedError says that the journal is not as it was written. Nothing is sent by it; `journal check` tells more, and
+// `journal repair` makes a new one of what is intact.
+type DamagedError struct {
+	File string // the one to look at
+	What string // for a person
+	Rows int    // how many rows are damaged or missing; 0: another kind of damage, or not known
+	Gone uint64 // commits that are missing at its end
+	Err  error  // of SQLite; may be nil
+}
+
+func (e *DamagedError) Error() string {
+	s := fmt.Sprintf("%s: %s", e.File, e.What)
+	if e.Err != nil {
+		s += fmt.Sprintf(" (%v)", e.Err)
+	}
+	return s
+}
+
+func (e *DamagedError) Unwrap() error { return e.Err }
+
+// NewerError says that a later version of the program wrote the journal.
+type NewerError struct {
+	File       string
+	Have, Know int // schema versions
+}
+
+func (e *NewerError) Error() string {
+	return fmt.Sprintf("%s: written by a newer version of this program (schema %d, this one knows %d)", e.File, e.Have, e.Know)
+}
+
+// LostError says that runs were begun in this directory of which the journal knows nothing: whoever got their mail would
+// get it again. A person who knows better allows it by Options.StartOver or Spec.StartOver.
+type LostError struct {
+	File    string         // the journal
+	Missing bool           // there is no journal at all; else it is another one, or an older one
+	Runs    []register.Run // those lost, the latest last; may be empty when the list of runs is lost, too
+}
+
+func (e *LostError) Error() string {
+	what := "knows nothing of"
+	if e.Missing {
+		what = "is missing, but there were"
+	}
+	if len(e.Runs) == 0 {
+		return fmt.Sprintf("%s is missing, but mail was sent from here before", e.File)
+	}
+	const most = 3
+	var names []string
+	for _, r := range e.Runs[max(0, len(e.Runs)-most):] {
+		names = append(names, fmt.Sprintf("%s, begun %s", r.Name(), r.Begun.Local().Format("2006-01-02 15:04")))
+	}
+	s := fmt.Sprintf("%s %s runs here: %s", e.File, what, strings.Join(names, "; "))
+	if n := len(e.Runs) - len(names); n > 0 {
+		s += fmt.Sprintf("; and %d more before", n)
+	}
+	return s
+}
+
+// HostError says that the journal was last written on another machine: it may be a copy, and the original be in use. A
+// person allows it by Spec.Move.
+type HostError struct {
+	File       string
+	Have, Here string
+}
+
+func (e *HostError) Error() string {
+	return fmt.Sprintf("%s: last sent from the machine %s, this is %s", e.File, e.Have, e.Here)
+}
+
+// SecretError says that a run was begun with another secret: with this one every delivery of it would look new.
+type SecretError struct {
+	Run  string // its name
+	File string
+}
+
+func (e *SecretError) Error() string {
+	return fmt.Sprintf("%s: %s was begun with another secret: everyone would get it again", e.File, e.Run)
+}
+
+// Of gives an error of SQLite its type: damage is a *DamagedError that names the file, a full disk is ENOSPC.
+func Of(file string, err error) error {
+	var typed *DamagedError
+	if err == nil || errors.As(err, &typed) {
+		return err
+	}
+	switch code, _ := Code(err); code & 0xff {
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_MISMATCH:
+		return &DamagedError{File: file, What: "damaged", Err: err}
+	case sqlite3.SQLITE_FULL:
+		return fmt.Errorf("%w (%w)", syscall.ENOSPC, err)
+	case sqlite3.SQLITE_IOERR:
+		if code == sqlite3.SQLITE_IOERR_SHORT_READ {
+			return &DamagedError{File: file, What: "damaged: it is shorter than it says", Err: err}
+		}
+	}
+	return err
+}
+
+// Code gives the extended result code of an error of SQLite.
+func Code(err error) (code int, ok bool) {
+	var s *sqlite.Error
+	if errors.As(err, &s) {
+		return s.Code(), true
+	}
+	return 0, false
+}

@@ -1,0 +1,49 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"modernc.org/sqlite" // the database/sql driver "sqlite" as well
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// Memory of one connection, in KiB. Reports sort, and each of SQLite's sorters takes that much over again.
+const writeCache, readCache = 8192, 2048
+
+// writing is how a connection that can write commits: through a write-ahead log that is on disk when a commit returns.
+const writing = "_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+
+func dial(file, how string, cache int) (*sqlx.DB, error) {
+	abs, err := filepath.Abs(file)
+	if err != nil {
+		return nil, err
+	}
+	u := url.URL{Scheme: "file", Path: filepath.ToSlash(abs)}
+	return sqlx.Open("sqlite", fmt.Sprintf("%s?_pragma=busy_timeout(60000)&_pragma=temp_store(FILE)&_pragma=cache_size(-%d)&%s",
+		u.String(), cache, how))
+}
+
+// reach opens the first connection. While another process makes a new file a write-ahead one, SQLite says that it is busy
+// at once, whatever busy_timeout says.
+func reach(ctx context.Context, db *sqlx.DB) error {
+	for try := 0; ; try++ {
+		err := db.PingContext(ctx)
+		var busy *sqlite.Error
+		if !errors.As(err, &busy) || busy.Code()&0xff != sqlite3.SQLITE_BUSY || try == 500 {
+			return err
+		}
+		t := time.NewTimer(20 * time.Millisecond)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return context.Cause(ctx)
+		}
+	}
+}

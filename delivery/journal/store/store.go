@@ -1,0 +1,226 @@
+// Package store is the file of the journal, and the one way to write to it:
+//
+//  1. Open refuses what is not a whole journal before anything is written: its tables, its own row, its mark and the list
+//     of runs must agree;
+//  2. a file of the schema before is brought up to date, in one transaction;
+//  3. Update is every write: one transaction that counts itself, and notes its number in the mark when it is on disk;
+//  4. a failed write is the last: after a failed fsync nobody knows what the file holds, and asking again lies.
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/mailblast/mailblast/delivery/journal/lock"
+	"github.com/mailblast/mailblast/delivery/journal/mark"
+	"github.com/mailblast/mailblast/delivery/journal/refusal"
+	"github.com/mailblast/mailblast/delivery/journal/register"
+	"github.com/mailblast/mailblast/delivery/journal/sum"
+)
+
+// Name of the file.
+const Name = "journal.db"
+
+// Options of a Store.
+type Options struct {
+	Dir       string       // made with mode 0700 if it is missing
+	Log       *slog.Logger // not nil
+	StartOver bool         // make a new journal although runs were begun here
+}
+
+// Store is an open journal file. It is safe for concurrent use.
+type Store struct {
+	o     Options
+	file  string
+	write *sqlx.DB // one connection
+	read  *sqlx.DB
+	id    [16]byte // the journal's number
+	mark  *mark.File
+	meta  struct{ read, write *sqlx.Stmt }
+	old   bool // it was of schema 1
+
+	mu     sync.Mutex
+	err    error  // why nothing is written any more
+	seen   uint64 // commits; never fewer later
+	dimmed bool   // the mark could not be written
+}
+
+// Open opens the journal of a directory, or makes it. Errors are *refusal.DamagedError, *refusal.NewerError and
+// *refusal.LostError where they fit.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	s := &Store{o: o, file: filepath.Join(o.Dir, Name)}
+	err := s.examine(ctx)
+	if err == nil {
+		err = s.connect(ctx)
+	}
+	if err == nil {
+		err = s.migrate(ctx)
+	}
+	if err == nil {
+		err = s.prepare(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(refusal.Of(s.file, err), s.Close())
+	}
+	return s, nil
+}
+
+// examine makes the directory and an empty file with no rights for others, whatever the umask, and refuses a directory
+// that others could have changed, and files that do not belong together. SQLite gives its side files the mode of the main
+// one. The list and the mark are read before the journal, so that another process may write meanwhile.
+func (s *Store) examine(ctx context.Context) error {
+	if err := os.MkdirAll(s.o.Dir, 0o700); err != nil {
+		return err
+	}
+	if err := lock.CheckOwner(s.o.Dir); err != nil {
+		return err
+	}
+	w, err := witnesses(s.o.Dir)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(s.file)
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	case err == nil && info.Size() > 0:
+		return s.trust(ctx, w)
+	case w.silent():
+	case !s.o.StartOver:
+		return &refusal.LostError{File: s.file, Missing: true, Runs: w.list.Runs}
+	default:
+		if err := aside(s.o.Dir); err != nil {
+			return err
+		}
+	}
+	f, err := private(s.file)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+func (s *Store) connect(ctx context.Context) (err error) {
+	if s.write, err = dial(s.file, "_txlock=immediate&"+writing, writeCache); err != nil {
+		return err
+	}
+	s.write.SetMaxOpenConns(1)
+	if s.read, err = dial(s.file, "_txlock=deferred&"+writing, readCache); err != nil {
+		return err
+	}
+	return reach(ctx, s.write)
+}
+
+// prepare readies what every transaction needs.
+func (s *Store) prepare(ctx context.Context) (err error) {
+	var errs [2]error
+	s.meta.read, errs[0] = s.write.PreparexContext(ctx, readMeta)
+	s.meta.write, errs[1] = s.write.PreparexContext(ctx, writeMeta)
+	if err := errors.Join(errs[:]...); err != nil {
+		return err
+	}
+	m, err := s.Meta(ctx, s.read)
+	if err != nil {
+		return err
+	}
+	s.id, s.seen = m.ID, m.Commits
+	s.mark, err = mark.Open(s.o.Dir, m.mark())
+	return err
+}
+
+// Close closes the files. A second call does nothing.
+func (s *Store) Close() error {
+	s.stop(errClosed)
+	var errs []error
+	for _, db := range []*sqlx.DB{s.read, s.write} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	if s.mark != nil {
+		errs = append(errs, s.mark.Close())
+		s.mark = nil
+	}
+	return errors.Join(errs...)
+}
+
+var errClosed = errors.New("closed")
+
+// File is the path of the journal.
+func (s *Store) File() string { return s.file }
+
+// ID is the number of the journal, as mark and list have it.
+func (s *Store) ID() string { return mark.Mark{Journal: s.id}.String() }
+
+// Upgraded tells that Open found a journal of an earlier schema.
+func (s *Store) Upgraded() bool { return s.old }
+
+// Sealer gives a sealer of this journal's rows.
+func (s *Store) Sealer() *sum.Sealer { return sum.New(s.id) }
+
+// Reader is for reading only.
+func (s *Store) Reader() *sqlx.DB { return s.read }
+
+// Prepare prepares a statement for use in Update.
+func (s *Store) Prepare(query string) (*sqlx.Stmt, error) { return s.write.Preparex(query) }
+
+// Fault is why nothing is written any more; nil as long as it is.
+func (s *Store) Fault() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+func (s *Store) stop(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.err = err
+	}
+}
+
+func newID() (id [16]byte, err error) {
+	if _, err := rand.Read(id[:]); err != nil {
+		return id, fmt.Errorf("a number for the journal: %w", err)
+	}
+	return id, nil
+}
+
+// witnesses are the files that tell of a journal.
+type witness struct {
+	list   register.List
+	mark   mark.Mark
+	marked error // of mark.Read
+	wal    bool  // there is a write-ahead log with something in it
+}
+
+func witnesses(dir string) (w witness, err error) {
+	if w.list, err = register.Read(dir); err != nil {
+		return w, err
+	}
+	w.mark, w.marked = mark.Read(dir)
+	if w.marked != nil && !errors.Is(w.marked, fs.ErrNotExist) && !errors.Is(w.marked, mark.ErrDamaged) {
+		return w, w.marked
+	}
+	info, err := os.Stat(filepath.Join(dir, Name+"-wal"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return w, nil
+	}
+	w.wal = err == nil && info.Size() > 0
+	return w, err
+}
+
+// silent tells that no run can have been begun here. The first commit makes the tables.
+func (w *witness) silent() bool {
+	return len(w.list.Runs)+w.list.Damaged == 0 && !w.wal &&
+		(errors.Is(w.marked, fs.ErrNotExist) || w.marked == nil && w.mark.Commits <= 1)
+}

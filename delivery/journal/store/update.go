@@ -1,0 +1,101 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+
+	"github.com/jmoiron/sqlx"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/mailblast/mailblast/delivery/journal/refusal"
+	"github.com/mailblast/mailblast/delivery/journal/sum"
+	"github.com/mailblast/mailblast/delivery/journal/table"
+)
+
+// Tx is one transaction. What f of Update changes in Meta is written with it.
+type Tx struct {
+	*sqlx.Tx
+	Meta Meta // Commits counts this one already
+	*sum.Sealer
+	file string
+}
+
+// Update runs f in one transaction, which is on disk when Update returns nil. An error of f undoes it. An error of the
+// disk is the last thing that happens to the file, but for ENOSPC: then nothing was changed, and there may be room later.
+func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
+	if err := s.Fault(); err != nil {
+		return err
+	}
+	tx, err := s.write.BeginTxx(ctx, nil)
+	if err != nil {
+		return s.judge(err, false)
+	}
+	t := &Tx{Tx: tx, Sealer: s.Sealer(), file: s.file}
+	if err := s.run(ctx, t, f); err != nil {
+		_ = tx.Rollback() // after a full disk SQLite has rolled it back itself
+		return s.judge(err, false)
+	}
+	if err := tx.Commit(); err != nil {
+		return s.judge(fmt.Errorf("commit: %w", err), true)
+	}
+	s.note(t.Meta)
+	return nil
+}
+
+func (s *Store) run(ctx context.Context, t *Tx, f func(*Tx) error) error {
+	if err := s.Fault(); err != nil { // of a transaction that this one waited for
+		return err
+	}
+	if err := t.Meta.scan(s.file, t.StmtContext(ctx, s.meta.read.Stmt).QueryRowContext(ctx)); err != nil {
+		return err
+	}
+	if t.Meta.ID != s.id || t.Meta.Commits < s.commits() {
+		return s.damaged("damaged: it was replaced while it was in use")
+	}
+	t.Meta.Commits++
+	if err := f(t); err != nil {
+		return err
+	}
+	_, err := t.StmtContext(ctx, s.meta.write.Stmt).ExecContext(ctx, t.Meta.row()...)
+	return err
+}
+
+// Put writes one row.
+func (t *Tx) Put(ctx context.Context, into table.Table, row ...any) error {
+	_, err := t.ExecContext(ctx, into.Insert(1), into.Seal(t.Sealer, row)...)
+	return err
+}
+
+// judge says whether an error is the end of all writing.
+func (s *Store) judge(err error, committing bool) error {
+	err = refusal.Of(s.file, err)
+	var damaged *refusal.DamagedError
+	code, ofSQLite := refusal.Code(err)
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+	case ofSQLite && (code&0xff == sqlite3.SQLITE_BUSY || code&0xff == sqlite3.SQLITE_INTERRUPT): // it was rolled back
+	case errors.As(err, &damaged), ofSQLite && (code&0xff == sqlite3.SQLITE_IOERR || committing):
+		s.stop(err)
+	}
+	return err
+}
+
+func (s *Store) commits() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.seen
+}
+
+// note writes the mark. Without it the journal is no worse, it only has one witness less.
+func (s *Store) note(m Meta) {
+	err := s.mark.Write(m.mark())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen = max(s.seen, m.Commits)
+	if err != nil && !s.dimmed {
+		s.dimmed = true
+		s.o.Log.Warn("the journal's mark cannot be written", "error", err)
+	}
+}
