@@ -42,8 +42,10 @@ type pipeline struct {
 	composer   *composer.Composer
 	dispatcher *delivery.Dispatcher
 	planned    composer.Plan
+	edited     []string // what was changed since the run was carried on last
 	result     *report.Report
-	told       bool // a person has read the whole result
+	ask        func(context.Context, string) (yes bool, err error) // nil: nobody is there to ask
+	told       bool                                                // a person has read the whole result
 	undo       []func() error
 }
 
@@ -60,6 +62,12 @@ func (p *pipeline) fallback() bool { return p.c.Fallback != nil && p.target == n
 // open makes everything ready, in the order in which faults should be told: what costs nothing to check goes first.
 func (e *env) open(ctx context.Context, c *campaign.Campaign, o sendOptions, s *sendScreen) (p *pipeline, err error) {
 	p = &pipeline{env: e, c: c, o: o, log: s.log}
+	if e.inTTY && e.errTTY && !o.json {
+		p.ask = func(ctx context.Context, question string) (bool, error) {
+			answer, err := screen.Ask(ctx, s.in, e.err, question)
+			return answer == screen.Yes, err
+		}
+	}
 	if e.verbose {
 		p.people = s.events
 	}
@@ -97,7 +105,13 @@ func (p *pipeline) openStore(ctx context.Context) (err error) {
 	if err := l.Close(); err != nil {
 		return failf(exitIO, "%w", err)
 	}
-	if p.store, err = openStore(ctx, p.c, p.rehearsal(), p.log); err != nil {
+	o := journal.Options{Log: p.log}
+	err = p.allowing(ctx, func(a allowed) error {
+		o.StartOver = a.startOver
+		p.store, err = openStore(ctx, p.c, p.rehearsal(), o)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	p.later(p.store.close)
@@ -153,7 +167,7 @@ func (p *pipeline) wire(context.Context) (err error) {
 			p.later(f.Close)
 			return f, nil
 		},
-		Secret: p.store.secret, Campaign: info.Campaign, Run: info.Key, RunID: info.ID, Generation: info.Generation,
+		Secret: p.store.secret, Edition: p.letterHash, Campaign: info.Campaign, Run: info.Key, RunID: info.ID, Generation: info.Generation,
 		Key: p.c.Key, Unique: p.c.Unique, Limit: p.o.limit, Again: p.again(),
 	}
 	if o.Key == campaign.DefaultKey {

@@ -129,7 +129,7 @@ func (e *env) outWidth() int {
 func (e *env) reportSource(book *journal.Book, info journal.RunInfo) report.Source {
 	return report.Source{
 		Run: info.Name(), Campaign: info.Campaign, Started: info.Started, Finished: info.Finished,
-		Rows: info.Rows, Deliveries: info.Deliveries, Columns: info.Columns,
+		Rows: info.Rows, Notes: info.Notes, Deliveries: info.Deliveries, Columns: info.Columns,
 		Outcomes: book.Outcomes(context.Background(), info), Skipped: skippedRows(book, info),
 		Meaning: class.Meaning, Fields: book.Fields,
 	}

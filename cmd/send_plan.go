@@ -34,6 +34,11 @@ func (p *pipeline) plan(ctx context.Context) (*screen.Plan, error) {
 		Width: p.width(), About: p.about(pl.Deliveries), CanTest: !p.rehearsal(),
 	}
 	v.Ended = pl.Ended - v.Already - pl.Past[delivery.Suppressed]
+	p.edited = p.edits()
+	v.Notes = append(v.Notes, p.edited...)
+	if pl.Differ > 0 {
+		v.Notes = append(v.Notes, fmt.Sprintf("%s of those that are unknown would get another letter than the one they may have: it, or their row, was changed", screen.Comma(pl.Differ)))
+	}
 	if pl.Waiting > 0 {
 		v.Notes = append(v.Notes, screen.Comma(pl.Waiting)+" of them were put off for a later try before and wait for their next try")
 	}

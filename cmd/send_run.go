@@ -27,6 +27,9 @@ func (p *pipeline) send(ctx context.Context, plan *screen.Plan, s *sendScreen) e
 	if err := p.run.Expect(ctx, plan.Rows, p.planned.Open()); err != nil {
 		return stateFault(err)
 	}
+	if err := p.begun(ctx); err != nil {
+		return err
+	}
 	s.total = p.planned.Deliveries + p.planned.Bars
 	services, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,7 +25,7 @@ type store struct {
 }
 
 // openStore opens the state of a campaign. A rehearsal leaves it alone.
-func openStore(ctx context.Context, c *campaign.Campaign, rehearsal bool, log *slog.Logger) (s *store, err error) {
+func openStore(ctx context.Context, c *campaign.Campaign, rehearsal bool, o journal.Options) (s *store, err error) {
 	s = &store{}
 	defer func() {
 		if err != nil {
@@ -38,7 +37,7 @@ func openStore(ctx context.Context, c *campaign.Campaign, rehearsal bool, log *s
 			return s, failf(exitIO, "%w", err)
 		}
 		s.undo = append(s.undo, func() error { return os.RemoveAll(s.temp) })
-		s.book, err = journal.OpenTemp(ctx, s.temp, log)
+		s.book, err = journal.OpenTemp(ctx, s.temp, o.Log)
 	} else {
 		if err := makeState(c.State); err != nil {
 			return s, err
@@ -47,7 +46,8 @@ func openStore(ctx context.Context, c *campaign.Campaign, rehearsal bool, log *s
 		if err := os.MkdirAll(s.temp, 0o700); err != nil {
 			return s, failf(exitIO, "%w", err)
 		}
-		s.book, err = journal.Open(ctx, journal.Options{Dir: c.State, Log: log})
+		o.Dir = c.State
+		s.book, err = journal.Open(ctx, o)
 	}
 	if err != nil {
 		return s, stateFault(err)

@@ -37,6 +37,7 @@ type Past struct {
 	Tries    int
 	First    time.Time
 	Next     time.Time
+	Print    uint64 // fingerprint of the letter as it was last sent; 0: not known
 }
 
 // Skipped is a row that is not sent: an invalid or a duplicate one.
@@ -72,6 +73,8 @@ type Options struct {
 	Run        string // the run's key, such as "2026-W48"
 	RunID      uint64
 	Generation int // counts deliberate resends to everyone, from 0
+
+	Edition string // changes when the letter does; part of each message's fingerprint
 
 	Key    string // column whose value says who is the same person; empty: the to address
 	Unique string // column of which no two rows of a run may share a value; empty: the to address; "none": no check
@@ -204,6 +207,7 @@ func (c *Composer) messages(r *candidate) []*delivery.Message {
 			Tries:    p.Tries,
 			First:    p.First,
 			Next:     p.Next,
+			Print:    r.print,
 		}
 		direct(m, r.env, i)
 		ms = append(ms, m)
@@ -235,7 +239,7 @@ func (c *Composer) Revive(m *delivery.Message, ref string) error {
 	if i < 0 {
 		return fmt.Errorf("row %d has no such recipient", r.Number)
 	}
-	m.Content, m.Journal = &content{c: c, ref: at, key: row.key}, c.o.Ledger
+	m.Content, m.Journal, m.Print = &content{c: c, ref: at, key: row.key}, c.o.Ledger, row.print
 	direct(m, row.env, i)
 	return nil
 }

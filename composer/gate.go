@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mailblast/mailblast/composer/text"
 	"github.com/mailblast/mailblast/delivery"
 	"github.com/mailblast/mailblast/delivery/address"
 )
@@ -18,6 +19,7 @@ type candidate struct {
 	ref    int64
 	env    Envelope
 	key    [16]byte
+	print  uint64        // fingerprint of letter and fields
 	unique [16]byte      // set by dedupe alone
 	ids    []delivery.ID // one a recipient
 	past   []Past        // likewise
@@ -111,17 +113,38 @@ func (c *Composer) read(r *Row) (candidate, *Skipped) {
 		return candidate{}, c.skipped(r, class, err.Error())
 	}
 	env.Recipients = distinct(env.Recipients)
-	key, ok := text(r, c.key, env)
+	key, ok := value(r, c.key, env)
 	if !ok {
 		return candidate{}, c.skipped(r, delivery.ClassInvalid, fmt.Sprintf("its key %s is NULL or empty", c.o.Key))
 	}
-	m := candidate{number: r.Number, ref: r.Ref, env: env, key: c.mac.of("key", key)}
+	m := candidate{number: r.Number, ref: r.Ref, env: env, key: c.mac.of("key", key), print: c.print(r)}
 	m.out = c.o.Only != nil && !c.o.Only(env.Recipients[0].Key())
 	return m, nil
 }
 
-// text gives what a column, or the to address, says of a row. Only a column can have nothing to say.
-func text(r *Row, col int, env Envelope) (string, bool) {
+// print is a fingerprint (FNV-1a, 64 bits) of the letter and the row's fields: it tells whether a second copy would be the
+// same letter. It is never 0.
+func (c *Composer) print(r *Row) uint64 {
+	const offset, prime = 14695981039346656037, 1099511628211
+	h := uint64(offset)
+	add := func(s string) {
+		for i := range len(s) {
+			h = (h ^ uint64(s[i])) * prime
+		}
+		h = (h ^ 0x100) * prime // no octet: the end of a text
+	}
+	add(c.o.Edition)
+	for _, v := range r.Values {
+		if v == nil {
+			h = (h ^ 0x101) * prime
+		}
+		add(text.Of(v))
+	}
+	return max(h, 1)
+}
+
+// value gives what a column, or the to address, says of a row. Only a column can have nothing to say.
+func value(r *Row, col int, env Envelope) (string, bool) {
 	if col == toAddress {
 		return env.Recipients[0].Key(), true
 	}

@@ -18,6 +18,7 @@ type Plan struct {
 	LeftOut    int                     // not among those asked for, or past the limit
 	ToSend     int
 	Waiting    int   // of ToSend: deferred by an earlier try
+	Differ     int   // deliveries that are tried again after they were unknown, with another letter than the one they may have got
 	Deliveries int   // open ones of the rows to send
 	Left       int   // open ones of the rows left out
 	Bars       int   // open ones that get their outcome at the gate, as they must not be written to
@@ -59,6 +60,9 @@ func (p *Plan) count(r *candidate, c *Composer) bool {
 		default:
 			open++
 			waiting = waiting || past.Status == delivery.Deferred
+			if !out && past.Status == delivery.Unknown && past.Print != 0 && past.Print != r.print {
+				p.Differ++
+			}
 		}
 	}
 	p.Bars += barred
@@ -131,11 +135,11 @@ func (c *Composer) dedupe(ctx context.Context, known func(context.Context, []can
 		if err := c.keys.Add(r.Number, m.key); err != nil || c.uniques == nil {
 			return err
 		}
-		value, ok := text(r, c.unique, m.env)
+		unique, ok := value(r, c.unique, m.env)
 		if !ok {
 			return nil // NULLs are not equal
 		}
-		m.unique = c.mac.of("unique", value)
+		m.unique = c.mac.of("unique", unique)
 		if batch = append(batch, m); len(batch) < batchSize {
 			return nil
 		}

@@ -1,12 +1,14 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/mailblast/mailblast/delivery/journal/outcome"
@@ -26,7 +28,7 @@ type Spec struct {
 	// Secret is what deliveries are named by. A run that was begun with another one gives a *refusal.SecretError. Nil: not
 	// compared.
 	Secret []byte
-	// Host names this machine. A journal that was last sent from another one gives a *refusal.HostError, unless Move says
+	// Host is a number of this machine, a space, and its name for people. A journal that was last sent from another one gives a *refusal.HostError, unless Move says
 	// that it is meant. Empty: not compared.
 	Host string
 	Move bool
@@ -188,8 +190,10 @@ func (g *beginning) claim(tx *store.Tx) error {
 	if g.s.Host == "" {
 		return nil
 	}
-	if was := tx.Meta.Host; was != "" && was != g.s.Host && !g.s.Move {
-		return &refusal.HostError{File: g.b.store.File(), Have: was, Here: g.s.Host}
+	was, name, _ := strings.Cut(tx.Meta.Host, " ")
+	here, myName, _ := strings.Cut(g.s.Host, " ")
+	if was != "" && was != here && !g.s.Move {
+		return &refusal.HostError{File: g.b.store.File(), Have: cmp.Or(name, was), Here: cmp.Or(myName, here)}
 	}
 	tx.Meta.Host = g.s.Host
 	return nil

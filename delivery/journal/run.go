@@ -102,6 +102,14 @@ func (r *Run) Finish(ctx context.Context) error {
 	return nil
 }
 
+// Edit notes with what letter and source, in the words of Spec, the run is carried on from now.
+func (r *Run) Edit(ctx context.Context, letter, source string) error {
+	if err := r.change(ctx, func(row *runRow) { row.letter, row.source = letter, source }); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
+}
+
 // Note adds a line to what RunInfo.Notes says of the run, for a report to tell.
 func (r *Run) Note(ctx context.Context, line string) error {
 	err := r.change(ctx, func(row *runRow) {

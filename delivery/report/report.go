@@ -32,6 +32,7 @@ type Source struct {
 	Skipped    iter.Seq2[Skipped, error]                                   // nil: none
 	Meaning    func(c delivery.Class, code int, enhanced string) string    // a reply in plain words; nil: its text
 	Columns    []string                                                    // of the list, for CSV; may be empty
+	Notes      []string                                                    // what else is to be known of the run, in the order it happened
 	Fields     func(ctx context.Context, id delivery.ID) ([]string, error) // a delivery's row, one a column; may give none
 }
 
@@ -68,6 +69,7 @@ type Report struct {
 	MoreDomains *Domain        `json:"more_domains,omitempty"`
 	Reasons     []Reason       `json:"reasons"` // of what failed or is unknown, the most frequent first
 	More        int            `json:"more"`    // failed and unknown people that no reason lists
+	Notes       []string       `json:"notes,omitempty"`
 }
 
 // Domain counts the deliveries to one domain.
@@ -107,7 +109,7 @@ const (
 
 // Build makes the report of a run.
 func Build(ctx context.Context, s Source) (*Report, error) {
-	r := &Report{V: 1, Run: s.Run, Campaign: s.Campaign, Started: s.Started, Rows: s.Rows, SkippedBy: map[string]int{},
+	r := &Report{V: 1, Run: s.Run, Campaign: s.Campaign, Started: s.Started, Rows: s.Rows, Notes: s.Notes, SkippedBy: map[string]int{},
 		Domains: []Domain{}, Reasons: []Reason{}}
 	b := builder{Report: r, meaning: s.Meaning, domains: newDomains(), reasons: map[reasonKey]*Reason{}, people: map[delivery.Status]int{}}
 	for o, err := range s.Outcomes {

@@ -47,6 +47,9 @@ func (r *Report) Text(w io.Writer, o TextOptions) error {
 		}
 	}
 	lines = append(lines, r.bounces(o)...)
+	for _, n := range r.Notes {
+		lines = append(lines, wrap("  note: "+safe(n), " ", o.Width)...)
+	}
 	lines = append(lines, r.next(o)...)
 	_, err := io.WriteString(w, strings.Join(lines, "\n")+"\n")
 	if err != nil {

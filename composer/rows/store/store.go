@@ -29,6 +29,7 @@ type Store struct {
 	cols    []composer.Column
 	n       int
 	size    int64
+	sum     uint64
 	buffers sync.Pool // *[]byte, for At
 }
 
@@ -39,6 +40,9 @@ func (s *Store) Columns() []composer.Column { return s.cols }
 
 // Len gives the count of rows, faulty ones included.
 func (s *Store) Len() int { return s.n }
+
+// Sum changes when any row does, or their order.
+func (s *Store) Sum() uint64 { return s.sum }
 
 // Close removes the store's file.
 func (s *Store) Close() error {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/binary"
 	"fmt"
+	"hash/crc64"
 	"os"
 	"unicode/utf8"
 
@@ -14,6 +15,8 @@ const (
 	maxRecord     = 16 << 20 // octets of one row
 	progressEvery = 1 << 10  // rows
 )
+
+var polynomial = crc64.MakeTable(crc64.ECMA)
 
 // maxBody bounds a record's body: a row of maxRecord and what encoding adds.
 const maxBody = 2 * maxRecord
@@ -90,6 +93,7 @@ func (w *Writer) Add(line int, values []any, fault string) error {
 		return unwritable(err)
 	}
 	w.s.n++
+	w.s.sum = crc64.Update(w.s.sum, polynomial, body)
 	if w.o.Progress != nil && w.s.n%progressEvery == 0 {
 		w.o.Progress(w.s.n)
 	}

@@ -94,9 +94,9 @@ func (f *found) scan(file string, rows *sql.Rows) error {
 		key                     []byte
 		run, status, class, via sql.NullInt64
 		attempts, tries         int
-		first, next             sql.NullInt64
+		first, next, print      sql.NullInt64
 	)
-	err := rows.Scan(&run, &key, &f.id.Copy, &status, &class, &via, &attempts, &tries, &first, &next)
+	err := rows.Scan(&run, &key, &f.id.Copy, &status, &class, &via, &attempts, &tries, &first, &next, &print)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (f *found) scan(file string, rows *sql.Rows) error {
 	f.id.Run = uint64(run.Int64)
 	copy(f.id.Key[:], key)
 	f.state = State{Status: delivery.Status(status.Int64), Via: int(via.Int64), Attempts: attempts, Tries: tries,
-		First: outcome.FromMicro(first.Int64), Next: outcome.FromMicro(next.Int64)}
+		First: outcome.FromMicro(first.Int64), Next: outcome.FromMicro(next.Int64), Print: uint64(print.Int64)}
 	f.gone = f.state.Status == delivery.Skipped && delivery.Class(class.Int64) == delivery.ClassGone
 	if f.gone || status.Int64 == outcome.Reopened {
 		f.state.Status = delivery.NotTried

@@ -28,6 +28,7 @@ type State struct {
 	Tries    int
 	First    time.Time
 	Next     time.Time
+	Print    uint64 // fingerprint of the letter as it was last sent; 0: not known
 }
 
 // An outcome's standing is (round, rank, seq) in one number: the highest of a delivery is its state. A round is what
@@ -127,7 +128,7 @@ func (t *Table) Fill(ctx context.Context) (err error) {
 		return err
 	}
 	var errs [3]error
-	t.lookup, errs[0] = t.conn.PreparexContext(ctx, `SELECT o.run, s.key, s.copy, o.status, o.class, o.via, s.attempts, s.tries, o.first, o.next
+	t.lookup, errs[0] = t.conn.PreparexContext(ctx, `SELECT o.run, s.key, s.copy, o.status, o.class, o.via, s.attempts, s.tries, o.first, o.next, o.print
 		FROM `+deciding+` WHERE s.key IN (?`+strings.Repeat(",?", lookups-1)+`)`)
 	t.see, errs[1] = t.conn.PreparexContext(ctx, `UPDATE temp.states SET seen = 1 WHERE key = ? AND copy = ?`)
 	t.set, errs[2] = t.conn.PreparexContext(ctx, `INSERT INTO temp.states VALUES (?, ?, ?, 0, 0, 1)
