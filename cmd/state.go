@@ -46,7 +46,7 @@ func openStore(ctx context.Context, c *campaign.Campaign, rehearsal bool, o jour
 		if err := os.MkdirAll(s.temp, 0o700); err != nil {
 			return s, failf(exitIO, "%w", err)
 		}
-		o.Dir = c.State
+		o.Dir, o.Connections = c.State, c.Connections
 		s.book, err = journal.Open(ctx, o)
 	}
 	if err != nil {

@@ -9,8 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"time"
 
+	"github.com/mailblast/mailblast/delivery/journal/disk"
 	"github.com/mailblast/mailblast/delivery/journal/outcome"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
 	"github.com/mailblast/mailblast/delivery/journal/register"
@@ -61,6 +63,9 @@ type beginning struct {
 }
 
 func (g *beginning) begin(ctx context.Context) (err error) {
+	if err := g.b.ballast(); err != nil {
+		return err
+	}
 	if g.list, err = register.Read(g.b.o.Dir); err != nil {
 		return err
 	}
@@ -85,6 +90,19 @@ func (g *beginning) begin(ctx context.Context) (err error) {
 		return errors.Join(err, g.run.Close())
 	}
 	return nil
+}
+
+// ballast takes room for what will be on the wire. A disk that has none for it has none to send by.
+func (b *Book) ballast() error {
+	if b.temp != "" {
+		return nil
+	}
+	err := disk.Ballast(b.o.Dir, 1<<20+8<<10*int64(b.o.Connections))
+	if err != nil && !errors.Is(err, syscall.ENOSPC) {
+		b.o.Log.Warn("no room could be put by for a full disk", "error", err)
+		return nil
+	}
+	return err
 }
 
 // verify reads every row that the run rests on. What others add meanwhile was written by a process that lives.

@@ -32,6 +32,9 @@ import (
 type Options struct {
 	Dir string       // the state directory; made with mode 0700 if it is missing
 	Log *slog.Logger // nil: none
+	// Connections says how much may be on the wire at once: a file that takes 1 MiB and 8 KiB for each of these is given up
+	// when the disk is full, so that what is on the wire can still be recorded. Begin makes it.
+	Connections int
 	// StartOver makes a new journal although runs were begun here of which there is none any more, and lets these be begun
 	// anew: whoever got their mail gets it again. False gives a *refusal.LostError instead. A person decides that.
 	StartOver bool
@@ -48,6 +51,8 @@ type Book struct {
 	filling *batch
 	wake    chan struct{}
 	err     error // why nothing is written any more
+	noRoom  error // why nothing but outcomes is
+	lost    int   // outcomes that could not be recorded
 }
 
 // Open opens the journal of a state directory, or makes it. Errors are *refusal.DamagedError, *refusal.NewerError and
@@ -88,6 +93,12 @@ func OpenTemp(ctx context.Context, dir string, log *slog.Logger) (*Book, error) 
 // Close closes the files. Serve must have returned before.
 func (b *Book) Close() error {
 	b.stop(ErrClosed)
+	b.mu.Lock()
+	if b.lost > 0 {
+		b.o.Log.Error("outcomes are not on disk, these deliveries will be unknown", "count", b.lost)
+		b.lost = 0
+	}
+	b.mu.Unlock()
 	errs := []error{b.store.Close()}
 	if b.temp != "" {
 		errs = append(errs, os.RemoveAll(b.temp))

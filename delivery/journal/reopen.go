@@ -21,7 +21,7 @@ func (r *Run) Lookup(ctx context.Context, ids []delivery.ID) ([]state.State, err
 	}
 	a, err := r.states.Lookup(ctx, ids)
 	if err == nil && len(a.Back) > 0 {
-		err = r.bring(ctx, a.Back)
+		err = r.back(ctx, a.Back)
 	}
 	if err == nil && !r.info.Doubt.IsZero() && len(a.None) > 0 {
 		err = r.doubt(ctx, ids, &a)
@@ -32,8 +32,8 @@ func (r *Run) Lookup(ctx context.Context, ids []delivery.ID) ([]state.State, err
 	return a.States, nil
 }
 
-// bring reopens deliveries whose row has come back to the list.
-func (r *Run) bring(ctx context.Context, back []delivery.Outcome) error {
+// back reopens deliveries whose row has come back to the list.
+func (r *Run) back(ctx context.Context, back []delivery.Outcome) error {
 	return r.decide(ctx, back, false, func(w *writer, o *delivery.Outcome) error { return w.reopen(r.info.ID, r.round, o) })
 }
 

@@ -35,6 +35,9 @@ func (r *Run) Close() error {
 
 // Intend notes that messages are about to be sent.
 func (r *Run) Intend(ms []*delivery.Message) func(context.Context) error {
+	if err := r.book.full(); err != nil {
+		return func(context.Context) error { return err }
+	}
 	t, err := r.book.give(r, func(p *part) {
 		for _, m := range ms {
 			first := m.First
@@ -49,7 +52,7 @@ func (r *Run) Intend(ms []*delivery.Message) func(context.Context) error {
 	if err != nil {
 		return func(context.Context) error { return err }
 	}
-	return t.wait
+	return t.intended
 }
 
 // Flush waits until all that was given before is on disk. Serve must be running.
@@ -59,7 +62,7 @@ func (r *Run) Flush(ctx context.Context) error { return r.book.flush(ctx, r) }
 func (r *Run) Record(os []delivery.Outcome) {
 	_, err := r.book.give(r, func(p *part) { p.outcomes = append(p.outcomes, os...) })
 	if err != nil { // Serve has returned that error to its owner
-		r.book.o.Log.Error("outcomes are not on disk, these deliveries will be unknown", "count", len(os), "error", err)
+		r.book.lose(&batch{parts: []*part{{outcomes: os}}})
 	}
 }
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 
 	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/journal/disk"
 	"github.com/mailblast/mailblast/delivery/journal/store"
 )
 
@@ -14,9 +16,10 @@ var ErrClosed = errors.New("journal: closed")
 
 // batch is what one commit will hold. It is filled under Book.mu, then belongs to Serve.
 type batch struct {
-	parts []*part
-	done  chan struct{} // closed when it is on disk, or err says why not
-	err   error
+	parts   []*part
+	done    chan struct{} // closed when it is on disk, or err says why not
+	err     error
+	refused error // why its intents are not on disk, although its outcomes are
 }
 
 // part is a batch's share of one run.
@@ -89,14 +92,15 @@ func (b *Book) take(last bool) *batch {
 
 // Serve writes all that is given until ctx ends and nothing waits any more, or until a write fails: then the error is
 // returned, and every later onDisk gives it, so that no dot goes. A failed commit is never tried again: after a failed
-// fsync the file cannot be trusted by this process. It must be called once, and not after Close.
+// fsync the file cannot be trusted by this process. A full disk alone is no such failure: see drain. Serve must be called
+// once, and not after Close.
 func (b *Book) Serve(ctx context.Context) error {
 	for {
 		last := ctx.Err() != nil // asked once: what is given before ctx ends must be taken after
 		t := b.take(last)
 		if t == nil {
 			if err := b.fault(); err != nil || last {
-				return err
+				return errors.Join(err, b.full())
 			}
 			select {
 			case <-b.wake:
@@ -104,9 +108,8 @@ func (b *Book) Serve(ctx context.Context) error {
 			}
 			continue
 		}
-		if err := b.commit(context.WithoutCancel(ctx), t); err != nil {
-			b.stop(fmt.Errorf("journal: write: %w", err))
-			t.err = b.fault()
+		if t.err = b.bring(context.WithoutCancel(ctx), t); t.err != nil {
+			b.lose(t)
 			close(t.done)
 			return t.err
 		}
@@ -117,6 +120,64 @@ func (b *Book) Serve(ctx context.Context) error {
 	}
 }
 
+// bring brings a batch to disk, or only its outcomes where the disk is full.
+func (b *Book) bring(ctx context.Context, t *batch) error {
+	if t.refused = b.full(); t.refused == nil {
+		err := b.commit(ctx, t)
+		if !errors.Is(err, syscall.ENOSPC) {
+			return b.stopped(err)
+		}
+		t.refused = b.drain(err)
+	}
+	outcomes := 0
+	for _, p := range t.parts {
+		p.intents = nil // their dots have not left
+		outcomes += len(p.outcomes)
+	}
+	if outcomes == 0 {
+		return nil
+	}
+	return b.stopped(b.commit(ctx, t))
+}
+
+// stopped makes the error of a commit that of everything after it.
+func (b *Book) stopped(err error) error {
+	if err == nil {
+		return nil
+	}
+	b.stop(fmt.Errorf("journal: write: %w", err))
+	return b.fault()
+}
+
+// drain ends the sending on a full disk: from now on every onDisk gives the error, and the room of the ballast is for the
+// outcomes of what is on the wire.
+func (b *Book) drain(err error) error {
+	b.mu.Lock()
+	b.noRoom = fmt.Errorf("journal: write: %w", err)
+	b.mu.Unlock()
+	b.o.Log.Error("the disk is full: nothing more is sent, what is on the wire is still recorded", "dir", b.o.Dir, "error", err)
+	if err := disk.DropBallast(b.o.Dir); err != nil {
+		b.o.Log.Error("the journal's ballast stays", "error", err)
+	}
+	return b.full()
+}
+
+// full is why nothing may be sent any more while outcomes are still taken; nil: it may.
+func (b *Book) full() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.noRoom
+}
+
+// lose counts outcomes that cannot be recorded any more.
+func (b *Book) lose(t *batch) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, p := range t.parts {
+		b.lost += len(p.outcomes)
+	}
+}
+
 // flush waits until all that was given before is on disk. Serve must be running.
 func (b *Book) flush(ctx context.Context, r *Run) error {
 	t, err := b.give(r, func(*part) {})
@@ -124,6 +185,14 @@ func (b *Book) flush(ctx context.Context, r *Run) error {
 		return err
 	}
 	return t.wait(ctx)
+}
+
+// intended waits until intents are on disk.
+func (t *batch) intended(ctx context.Context) error {
+	if err := t.wait(ctx); err != nil {
+		return err
+	}
+	return t.refused
 }
 
 func (t *batch) wait(ctx context.Context) error {
@@ -140,9 +209,12 @@ func (t *batch) wait(ctx context.Context) error {
 	}
 }
 
-// update is every write: f in one transaction, unless a write has failed before.
+// update is every write but those of Serve: f in one transaction, unless a write has failed before.
 func (b *Book) update(ctx context.Context, f func(*store.Tx) error) error {
 	if err := b.fault(); err != nil {
+		return err
+	}
+	if err := b.full(); err != nil { // what room there is, is for outcomes
 		return err
 	}
 	err := b.store.Update(ctx, f)
@@ -163,7 +235,7 @@ func (b *Book) fault() error {
 }
 
 func (b *Book) commit(ctx context.Context, t *batch) error {
-	return b.update(ctx, func(tx *store.Tx) error {
+	return b.store.Update(ctx, func(tx *store.Tx) error {
 		w := b.writer(ctx, tx)
 		for _, p := range t.parts {
 			if err := w.intend(p.run.info.ID, p.intents); err != nil {
