@@ -28,6 +28,7 @@ type Dispatcher struct {
 	store       *lanes.Store[*Message]
 	total       *pace.Limiter
 	domains     limiters
+	breakers    breakers
 	threads     sync.WaitGroup
 	live        int  // threads
 	contended   bool // a queue wants a thread that another has
@@ -80,6 +81,7 @@ func New(o Options) (*Dispatcher, error) {
 			d.byDomain[domain] = q
 		}
 	}
+	d.breakers.restore(o.Pauses)
 	d.claims, d.shares = make([]pace.Claim, len(d.queues)), make([]int, len(d.queues))
 	return d, nil
 }

@@ -20,8 +20,11 @@ type Options struct {
 	Rate        pace.Rate            // messages over all queues. Zero is no limit
 	DomainRates map[string]pace.Rate // messages to one domain; "*" is each domain that is not named
 	Retry       pace.Retry
-	Fallback    bool // Via 1 exists
-	Resend      bool // an Unknown is tried again, 15 minutes later, on the same way; false holds it for a person
+	Fallback    bool        // Via 1 exists
+	Direct      bool        // Via 0 leads to the recipients' own mail exchangers, not to a relay
+	Pauses      []Pause     // what an earlier process left paused: it begins with a few trials
+	Note        func(Pause) // told when something pauses, and when that is over. It must not block
+	Resend      bool        // an Unknown is tried again, 15 minutes later, on the same way; false holds it for a person
 	Random      *rand.Rand
 	Log         *slog.Logger
 	// Barred tells whether a message must not be sent after all, and why, in words: it is asked on the threads, from memory,

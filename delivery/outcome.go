@@ -127,10 +127,11 @@ func (e *Halt) Error() string {
 	return s
 }
 
-// Paused is the error of Run when it ended with work left: drained, or only later deferrals remain.
+// Paused is the error of Run when it ended with work left: drained, or only later deferrals and what breakers hold remain.
 type Paused struct {
 	Waiting int       // messages submitted and without final outcome
-	Next    time.Time // when the earliest of them may be tried; zero when it was drained
+	Next    time.Time // when the earliest of the deferred may be tried; zero when none is, or it was drained
+	Pauses  []Pause   // what breakers hold
 }
 
 func (e *Paused) Error() string {

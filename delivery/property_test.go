@@ -23,6 +23,7 @@ type wild struct {
 	random *rand.Rand
 	sites  int
 	cap    int
+	block  int // of a hundred messages, so many are refused since they are ours
 	busy   map[string]int
 	took   []time.Time // a message each
 	back   []time.Time // a message each that was not tried
@@ -97,6 +98,9 @@ func (s *wild) Serve(ctx context.Context, _ string, via int, f Feed) error {
 func (s *wild) outcomes(ctx context.Context, b *Batch) (os []Outcome) {
 	for _, m := range b.Messages {
 		o := []Outcome{sent, sent, sent, softRcpt, greyRcpt, deadHost, refused, lost, {Status: NotTried}}[s.roll(9)]
+		if s.roll(100) < s.block {
+			o = blockedRcpt
+		}
 		if ctx.Err() != nil {
 			o = []Outcome{lost, {Status: NotTried}}[s.roll(2)]
 		}
@@ -119,7 +123,7 @@ func TestEveryMessageEndsOnce(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		sender := func(name string) *wild {
 			return &wild{random: rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, name), 1)), sites: rapid.IntRange(0, 2).Draw(rt, "sites"),
-				cap: rapid.IntRange(0, 3).Draw(rt, "cap"), busy: map[string]int{}}
+				cap: rapid.IntRange(0, 3).Draw(rt, "cap"), block: rapid.SampledFrom([]int{0, 0, 10, 90}).Draw(rt, "block"), busy: map[string]int{}}
 		}
 		general, own := sender("general"), sender("own")
 		if general.sites > 0 || own.sites > 0 {
@@ -128,7 +132,7 @@ func TestEveryMessageEndsOnce(t *testing.T) {
 		rate := pace.Rate{N: float64(rapid.SampledFrom([]int{0, 5, 300}).Draw(rt, "rate")), Per: time.Second}
 		o := Options{
 			Connections: rapid.IntRange(2, 12).Draw(rt, "connections"), Memory: rapid.SampledFrom([]int64{1, 4096, 1 << 20}).Draw(rt, "memory"),
-			Rate: rate, Fallback: rapid.Bool().Draw(rt, "fallback"), Resend: rapid.Bool().Draw(rt, "resend"),
+			Rate: rate, Fallback: rapid.Bool().Draw(rt, "fallback"), Direct: rapid.Bool().Draw(rt, "direct"), Resend: rapid.Bool().Draw(rt, "resend"),
 			Retry:   pace.Retry{Jitter: rapid.Bool().Draw(rt, "jitter"), Wait: rapid.SampledFrom([]time.Duration{0, 90 * time.Second}).Draw(rt, "wait")},
 			Random:  rand.New(rand.NewPCG(1, 2)),
 			General: QueueOptions{Sender: general, PerDomain: general.cap},

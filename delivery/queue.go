@@ -80,8 +80,8 @@ func (q *queue) unpark() {
 
 // assign gives each site that waits a thread, as far as there are any.
 func (q *queue) assign(ctx context.Context) {
-	for s := q.set.First(); s != nil && q.mayGo(); s = q.set.First() {
-		if l := s.First(); q.tooFast(l, l.Domain) {
+	for s := q.set.First(); s != nil && q.mayGo(s.Via); s = q.set.First() {
+		if l := s.First(); q.tooFast(l, l.Domain) || q.shut(l) {
 			continue
 		}
 		t := q.free(ctx)
@@ -92,12 +92,16 @@ func (q *queue) assign(ctx context.Context) {
 	}
 }
 
-// mayGo tells that the rates of the run and the queue let a message go now; if not, the queue is looked at again then.
-func (q *queue) mayGo() bool {
+// mayGo tells that the rates of the run and the queue, and the breaker of the way, let a message go now; if not, the queue
+// is looked at again then.
+func (q *queue) mayGo(via int) bool {
 	now := q.d.now
 	at := q.d.total.Next(now)
 	if own := q.limit.Next(now); own.After(at) {
 		at = own
+	}
+	if shut := q.d.wayShut(via); shut.After(at) {
+		at = shut
 	}
 	if !at.After(now) {
 		return true
@@ -229,12 +233,12 @@ func (d *Dispatcher) grant(t *thread, room int) (g *grant, end bool) {
 	if q.ends(t) {
 		return nil, true
 	}
-	for q.mayGo() {
+	for q.mayGo(t.site.Via) {
 		l := t.site.Lane()
 		if l == nil {
 			return nil, false
 		}
-		if q.tooFast(l, l.Domain) {
+		if q.tooFast(l, l.Domain) || q.shut(l) {
 			continue
 		}
 		n := d.total.Allow(d.now, room)
@@ -273,6 +277,14 @@ func (q *queue) fit(t *thread, p *lanes.Parcel[*Message]) (ms []*Message) {
 		if limit.Allow(d.now, 1) == 0 {
 			if i == 0 {
 				q.set.Hold(p.Lane, limit.Next(d.now))
+			}
+			q.set.Back(p, p.Items[i:]...)
+			break
+		}
+		if !q.admit(m, t.site.Via) {
+			if m.Domain != p.Lane.Domain {
+				d.broke(q.set.Again(k, m))
+				continue
 			}
 			q.set.Back(p, p.Items[i:]...)
 			break

@@ -39,9 +39,9 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 
 // verdict is what Run returns.
 func (d *Dispatcher) verdict() error {
-	result := d.result
+	result, left := d.result, d.pausesLeft()
 	if p := (*Paused)(nil); errors.As(result, &p) {
-		p.Waiting = d.outstanding
+		p.Waiting, p.Pauses = d.outstanding, left
 		if d.outstanding == 0 && d.closing.given() {
 			result = nil // there was nothing left to pause for
 		}
@@ -119,7 +119,7 @@ func (d *Dispatcher) over(ctx context.Context) bool {
 	if !d.stopping && d.flying == 0 && d.closing.given() {
 		if d.outstanding == 0 {
 			d.stop(nil)
-		} else if at := d.onlyLater(); !at.IsZero() {
+		} else if at, only := d.onlyLater(); only {
 			d.stop(&Paused{Next: at})
 		}
 		if d.stopping {
@@ -129,21 +129,24 @@ func (d *Dispatcher) over(ctx context.Context) bool {
 	return d.stopping && d.live == 0
 }
 
-// onlyLater gives the time of the first deferred message, if nothing else waits and that is too long to wait for.
-func (d *Dispatcher) onlyLater() time.Time {
-	var first time.Time
+// onlyLater tells that nothing may go soon: what waits is paused or deferred, and the first of these, which it gives, is too
+// far away to wait for. It is zero when there are none.
+func (d *Dispatcher) onlyLater() (first time.Time, only bool) {
+	paused := 0
 	for _, q := range d.queues {
-		if q.set.Waiting() > 0 {
-			return time.Time{}
+		if q.set.Waiting() > q.set.Paused() {
+			return first, false
 		}
+		paused += q.set.Paused()
 		if at := q.set.NextDue(); !at.IsZero() && (first.IsZero() || at.Before(first)) {
 			first = at
 		}
 	}
-	if wait := d.o.Retry.Wait; wait <= 0 || first.Sub(d.now) <= wait {
-		return time.Time{}
+	if first.IsZero() {
+		return first, paused > 0
 	}
-	return first
+	wait := d.o.Retry.Wait
+	return first, wait > 0 && first.Sub(d.now) > wait
 }
 
 // wake brings back what is due.

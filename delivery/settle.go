@@ -58,6 +58,7 @@ func (d *Dispatcher) settleBatch(t *thread, hands []hand, os []Outcome, random f
 	for i := range os {
 		o, m := &os[i], hands[i].m
 		d.complete(o, t.q, m)
+		d.heed(t.q, o, hands[i])
 		steps[i] = d.judge(o, m, random)
 		t.moved = t.moved || o.Status != NotTried
 		if o.Status == NotTried || o.Status >= Suppressed || o.Stage == StageCompose {

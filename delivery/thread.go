@@ -41,6 +41,7 @@ type hand struct {
 	m     *Message
 	f     *flight
 	fresh bool // it was never tried before
+	trial bool // of something that was paused
 }
 
 // flight is a batch with the Sender.
@@ -118,7 +119,7 @@ func (t *thread) enter(s *lanes.Site[*Message]) {
 func (t *thread) take(p lanes.Parcel[*Message], ms []*Message) *grant {
 	f := &flight{parcel: p, left: len(ms)}
 	for _, m := range ms {
-		h := hand{m: m, f: f, fresh: m.First.IsZero()}
+		h := hand{m: m, f: f, fresh: m.First.IsZero(), trial: t.q.trial(m, t.site.Via)}
 		if h.fresh {
 			m.First = t.d.now
 		}
@@ -201,13 +202,21 @@ func (d *Dispatcher) failed(q *queue, a assignment, err error) {
 		d.stop(fmt.Errorf("queue %s: %s: %w", q.o.Name, a.domain, err))
 		return
 	}
-	if !d.o.Fallback || d.halted[1-a.via] != nil {
+	if h.Stage == StageAuth && d.halted[a.via] == nil {
+		d.refusedLogin(a.via, h)
+	}
+	d.closeWay(a.via, h, err)
+}
+
+// closeWay has everything go the other way, where there is one that is open; else the run stops with err.
+func (d *Dispatcher) closeWay(via int, h *Halt, err error) {
+	if !d.o.Fallback || d.halted[1-via] != nil {
 		d.stop(err)
 		return
 	}
-	if d.halted[a.via] == nil {
-		d.o.Log.Warn("this way is closed, everything goes the other", "via", a.via, "reason", h.Error())
-		d.halted[a.via] = h
+	if d.halted[via] == nil {
+		d.o.Log.Warn("this way is closed, everything goes the other", "via", via, "reason", h.Error())
+		d.halted[via] = h
 		for _, each := range d.queues {
 			each.set.Regroup()
 		}

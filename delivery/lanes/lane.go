@@ -19,10 +19,12 @@ type Lane[T any] struct {
 	bytes   int64  // of front and mem
 	flying  int    // parcels taken and not finished
 	until   time.Time
-	slots   int // parcels that could go now, as last counted
-	near    int // of those, what counts for Near
-	counted int // items, as last counted
-	spilled int // of those, records
+	paused  bool // until then, and apart from what limits hold
+	slots   int  // parcels that could go now, as last counted
+	near    int  // of those, what counts for Near
+	counted int  // items, as last counted
+	held    int  // of those, paused ones
+	spilled int  // of those, records
 }
 
 // slot is an item in memory; joined tells that it shares a parcel with the one before.

@@ -342,6 +342,53 @@ func TestReadyRings(t *testing.T) {
 	}
 }
 
+// What is paused is counted apart, through pushes, a change of site and the pause's end, and nobody stays for it.
+func TestPausedLanesAreCounted(t *testing.T) {
+	relay := "one"
+	set := NewSet(NewStore(t.TempDir(), 1<<20, numbers{}), 0, func(Key) SiteKey { return SiteKey{Name: relay, Known: true} })
+	push := func(d string) {
+		if err := set.Push(Key{Domain: d}, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(when string, waiting, paused int, blocked bool) {
+		t.Helper()
+		site := set.sites[SiteKey{Name: relay, Known: true}]
+		if set.Waiting() != waiting || set.Paused() != paused || site.Blocked() != blocked {
+			t.Errorf("%s: %d wait, %d paused, blocked %v", when, set.Waiting(), set.Paused(), site.Blocked())
+		}
+	}
+	push("a")
+	push("a")
+	push("b")
+	a, until := set.lanes[Key{Domain: "a"}], epoch.Add(time.Hour)
+	set.Pause(a, until)
+	check("paused", 3, 2, true)
+	push("a")
+	set.Pause(set.lanes[Key{Domain: "b"}], until)
+	check("all paused", 4, 4, false)
+	relay = "two"
+	set.Regroup()
+	check("regrouped", 4, 4, false)
+	each := map[string]int{}
+	set.Each(func(k Key, n int) { each[k.Domain] += n })
+	if each["a"] != 3 || each["b"] != 1 || set.First() != nil {
+		t.Errorf("%v, ready is %v", each, set.First())
+	}
+	if err := set.Wake(until, 1); err != nil {
+		t.Fatal(err)
+	}
+	check("over", 4, 0, true)
+	for range 3 {
+		p, err := set.Take(a, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		set.Finish(&p)
+	}
+	check("taken", 1, 0, true)
+}
+
 func TestWhen(t *testing.T) {
 	for _, c := range []struct{ wait, want time.Duration }{
 		{0, 0},

@@ -105,7 +105,7 @@ func (s *Set[T]) Wake(now time.Time, n int) error {
 		h := heap.Pop(&s.holds).(hold[T])
 		switch {
 		case h.lane != nil && h.lane.until == h.until:
-			h.lane.until = zero
+			h.lane.until, h.lane.paused = zero, false
 			s.update(h.lane)
 		case h.site != nil && h.site.until == h.until:
 			h.site.until = zero

@@ -28,6 +28,7 @@ type Set[T any] struct {
 	holds    holds[T]
 	buckets  buckets
 	waiting  int
+	paused   int
 	spilled  int
 	deferred int
 	slots    int
@@ -88,8 +89,26 @@ func (s *Set[T]) Hold(l *Lane[T], until time.Time) {
 	s.update(l)
 }
 
+// Pause is Hold for a reason that only time or a person ends: what waits in l is counted apart, and nobody stays for it.
+func (s *Set[T]) Pause(l *Lane[T], until time.Time) {
+	l.paused = true
+	s.Hold(l, until)
+}
+
 // Waiting is how many items wait in lanes.
 func (s *Set[T]) Waiting() int { return s.waiting }
+
+// Paused is how many of those wait in lanes that Pause holds.
+func (s *Set[T]) Paused() int { return s.paused }
+
+// Each gives every lane that has items and how many.
+func (s *Set[T]) Each(f func(k Key, n int)) {
+	for k, l := range s.lanes {
+		if l.counted > 0 {
+			f(k, l.counted)
+		}
+	}
+}
 
 // Deferred is how many items wait for their time.
 func (s *Set[T]) Deferred() int { return s.deferred }
@@ -170,6 +189,7 @@ func (s *Set[T]) update(l *Lane[T]) {
 	s.waiting += n - l.counted
 	l.site.waiting += n - l.counted
 	l.counted = n
+	s.pause(l)
 	s.spilled += l.records() - l.spilled
 	l.spilled = l.records()
 	slots, near := n, n
@@ -196,6 +216,17 @@ func (s *Set[T]) update(l *Lane[T]) {
 		s.store.lanes--
 		s.dropSite(site)
 	}
+}
+
+// pause counts anew what l holds while it is paused.
+func (s *Set[T]) pause(l *Lane[T]) {
+	n := 0
+	if l.paused {
+		n = l.counted
+	}
+	s.paused += n - l.held
+	l.site.paused += n - l.held
+	l.held = n
 }
 
 func (s *Set[T]) dropSite(t *Site[T]) {

@@ -11,6 +11,7 @@ type Site[T any] struct {
 	ready     ring[Lane[T]]
 	members   int // lanes, ready or not
 	waiting   int // items in them
+	paused    int // of these, items in lanes that are paused
 	slots     int // parcels that could go now
 	hands     int // threads on it that have no parcel in flight
 	until     time.Time
@@ -28,7 +29,7 @@ func (t *Site[T]) First() *Lane[T] {
 }
 
 // Blocked tells that items wait and that they are held back by limits alone.
-func (t *Site[T]) Blocked() bool { return t.waiting > 0 && t.until == zero }
+func (t *Site[T]) Blocked() bool { return t.waiting > t.paused && t.until == zero }
 
 // Enter and Leave count threads that are on the site and have nothing in flight: each will take a parcel, so only what
 // is ready beyond them needs more threads.
@@ -75,6 +76,7 @@ func (t *Site[T]) join(l *Lane[T]) {
 	l.site = t
 	t.members++
 	t.waiting += l.counted
+	t.paused += l.held
 }
 
 func (t *Site[T]) leave(l *Lane[T]) {
@@ -85,5 +87,6 @@ func (t *Site[T]) leave(l *Lane[T]) {
 	l.slots, l.near = 0, 0
 	t.members--
 	t.waiting -= l.counted
+	t.paused -= l.held
 	t.update()
 }
