@@ -114,7 +114,7 @@ func New(o Options) (*Transport, error) {
 	conns := make([]conn.Options, len(o.Paths))
 	for i, p := range o.Paths {
 		conns[i] = conn.Options{
-			Hello: p.Hello, Relay: p.Relay, Auth: p.Auth, TLS: p.TLS, InsecureAuth: p.InsecureAuth, Timeouts: o.Timeouts,
+			Hello: p.Hello, Relay: p.Relay, Auth: p.Auth, Gate: new(conn.Gate), TLS: p.TLS, InsecureAuth: p.InsecureAuth, Timeouts: o.Timeouts,
 		}
 	}
 	return &Transport{o: o, log: o.Log, conns: conns, hosts: hosts.New(), cache: newCache(o.MaxOpen)}, nil

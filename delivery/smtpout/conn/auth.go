@@ -38,6 +38,23 @@ func (c *Conn) login(ctx context.Context) *fault.Fault {
 	if first != "" {
 		command = append(command, " ", encode(first))
 	}
+	if f := c.o.Gate.enter(ctx); f != nil {
+		return c.shared(f)
+	}
+	f := c.present(mechanism, answers, command)
+	c.o.Gate.leave(f, c.Cut() != nil)
+	return f
+}
+
+// shared makes what another connection was told c's own.
+func (c *Conn) shared(f *fault.Fault) *fault.Fault {
+	own := *f
+	own.Stage = delivery.StageAuth
+	return c.own(&own)
+}
+
+// present says AUTH and answers the challenges.
+func (c *Conn) present(mechanism string, answers, command []string) *fault.Fault {
 	r, f := c.Ask(delivery.StageAuth, c.o.Timeouts.Auth, command...)
 	for n := 0; f == nil && r.Code == 334; n++ {
 		if n == maxChallenges {

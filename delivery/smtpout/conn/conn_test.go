@@ -34,7 +34,7 @@ func TestOpenAndQuit(t *testing.T) {
 		ca := smtptest.NewCA(t)
 		p := smtptest.Start(t, smtptest.Options{TLS: ca.Server("mx.example"), User: "ana", Password: "secret"})
 		login := &Auth{User: "ana", Password: func(context.Context) (string, error) { return "secret", nil }}
-		c := dial(t, p, route.Required, &Options{TLS: &tls.Config{RootCAs: ca.Pool}, Auth: login})
+		c := dial(t, p, route.Required, &Options{TLS: &tls.Config{RootCAs: ca.Pool}, Auth: login, Gate: new(Gate)})
 		c.Bind(t.Context())
 		if f := c.Open(t.Context(), false); f != nil {
 			t.Fatalf("%+v", f)

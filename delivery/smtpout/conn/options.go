@@ -11,6 +11,7 @@ type Options struct {
 	Hello        string      // our name for EHLO; required
 	Relay        bool        // a server of ours: refused login or certificate is a fault of the set-up and halts
 	Auth         *Auth       // nil: no login
+	Gate         *Gate       // of all connections that log in with Auth; required with it
 	TLS          *tls.Config // nil: the system's roots. ServerName and MinVersion are set from the hop
 	InsecureAuth bool        // log in without verified TLS, to a loopback address only
 	Timeouts     Timeouts

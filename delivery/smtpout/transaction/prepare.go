@@ -45,9 +45,9 @@ func (x *transaction) recipients() (utf8 bool) {
 		intl := !ascii(m.To)
 		switch {
 		case !safe(m.To) || m.To == "":
-			x.done = append(x.done, x.refuse(m, "5.1.3", "the recipient's address cannot be said in a command"))
+			x.done = append(x.done, x.refuse(m, delivery.StageRcpt, "5.1.3", "the recipient's address cannot be said in a command"))
 		case intl && !x.c.Ext.UTF8: // RFC 6531 §3.5
-			x.done = append(x.done, x.refuse(m, "5.6.7", "the address needs SMTPUTF8, which the server does not offer"))
+			x.done = append(x.done, x.refuse(m, delivery.StageRcpt, "5.6.7", "the address needs SMTPUTF8, which the server does not offer"))
 		default:
 			utf8 = utf8 || intl
 			kept = append(kept, m)
@@ -58,7 +58,9 @@ func (x *transaction) recipients() (utf8 bool) {
 }
 
 func (x *transaction) refuseAll(enhanced, format string, args ...any) {
-	x.settle(func(m *delivery.Message) delivery.Outcome { return x.refuse(m, enhanced, format, args...) })
+	x.settle(func(m *delivery.Message) delivery.Outcome {
+		return x.refuse(m, delivery.StageMail, enhanced, format, args...)
+	})
 }
 
 func ascii(s string) bool {

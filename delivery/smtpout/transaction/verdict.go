@@ -63,9 +63,10 @@ func (x *transaction) unfit(m *delivery.Message, e *delivery.Unfit) delivery.Out
 	return o
 }
 
-// refuse is the outcome of a message that this peer cannot take, as its EHLO says.
-func (x *transaction) refuse(m *delivery.Message, enhanced, format string, args ...any) delivery.Outcome {
-	o := x.outcome(m, delivery.Failed, delivery.StageMail)
+// refuse is the outcome of a message that this peer cannot take, as its EHLO says: for the message's sake at MAIL, for the
+// recipient's at RCPT.
+func (x *transaction) refuse(m *delivery.Message, stage delivery.Stage, enhanced, format string, args ...any) delivery.Outcome {
+	o := x.outcome(m, delivery.Failed, stage)
 	o.Enhanced, o.Class, o.Text = enhanced, delivery.ClassContent, fmt.Sprintf(format, args...)
 	return o
 }
