@@ -6,6 +6,7 @@ import (
 	"net/mail"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -34,6 +35,20 @@ func accepted(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	slices.Sort(lines)
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(lines, "")), 0o600))
+}
+
+// heard holds how many commands of a verb a peer got against what they must be: heard PORT AUTH 1
+func heard(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: heard PORT VERB COUNT")
+	}
+	p := ts.Value("peers").(map[string]*smtptest.Peer)[args[0]]
+	if p == nil {
+		ts.Fatalf("no peer %s", args[0])
+	}
+	if n := p.Count(args[1]); strconv.Itoa(n) != args[2] {
+		ts.Fatalf("%d times %s, want %s", n, args[1], args[2])
+	}
 }
 
 // runSQL runs a script in a database, of SQLite or PostgreSQL: sql FILE.db|URL SCRIPT.sql

@@ -46,7 +46,7 @@ func TestSessions(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exitsWith, "eventually": eventually, "peer": peer, "free": free, "listening": listening, "postgres": postgres,
-			"mode": mode, "accepted": accepted, "sql": runSQL,
+			"mode": mode, "accepted": accepted, "heard": heard, "sql": runSQL,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -99,14 +99,16 @@ func eventually(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // peer starts a mail server and puts its port into a variable: peer PORT [user=ana password=…] [REPLY…]. A reply is given
-// to every command of its verb, as in "MAIL=550 5.7.1 not you", or to one of them: "RCPT ana@acme.example=550 5.1.1 no".
+// to every command of its verb, as in "MAIL=550 5.7.1 not you", or to one of them: "RCPT ana@acme.example=550 5.1.1 no", or to
+// those of a domain: "RCPT @acme.example=…". With after=N the first N messages are taken before any such reply is given.
 // latency=20ms makes it slow; tls=NAME offers STARTTLS with a certificate for NAME that nobody vouches for.
 func peer(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: peer VARIABLE [user=… password=…] [VERB=REPLY…]")
 	}
 	o := smtptest.Options{Addr: "127.0.0.1:0"}
-	replies := map[string]string{}
+	replies, after := map[string]string{}, 0
+	var p *smtptest.Peer
 	for _, arg := range args[1:] {
 		switch name, value, _ := strings.Cut(arg, "="); name {
 		case "user":
@@ -119,6 +121,10 @@ func peer(ts *testscript.TestScript, neg bool, args []string) {
 			var err error
 			o.Latency, err = time.ParseDuration(value)
 			ts.Check(err)
+		case "after":
+			var err error
+			after, err = strconv.Atoi(value)
+			ts.Check(err)
 		case "tls":
 			o.TLS = smtptest.NewCA(testOf(ts)).Server(value)
 		default:
@@ -128,12 +134,17 @@ func peer(ts *testscript.TestScript, neg bool, args []string) {
 	o.Reply = func(verb, arg string) string {
 		_, one, _ := strings.Cut(arg, "<")
 		one, _, _ = strings.Cut(one, ">")
-		if r, ok := replies[verb+" "+one]; ok {
-			return r
+		if after > 0 && p.Accepted() < after {
+			return ""
 		}
-		return replies[verb]
+		for _, whom := range []string{" " + one, " @" + one[strings.LastIndexByte(one, '@')+1:], ""} {
+			if r, ok := replies[verb+whom]; ok {
+				return r
+			}
+		}
+		return ""
 	}
-	p := smtptest.Start(testOf(ts), o)
+	p = smtptest.Start(testOf(ts), o)
 	ts.Value("peers").(map[string]*smtptest.Peer)[args[0]] = p
 	ts.Setenv(args[0], strconv.Itoa(p.Port()))
 }

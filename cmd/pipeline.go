@@ -157,7 +157,7 @@ func (p *pipeline) readBarred(ctx context.Context) (err error) {
 }
 
 // wire puts composer and dispatcher together.
-func (p *pipeline) wire(context.Context) (err error) {
+func (p *pipeline) wire(ctx context.Context) (err error) {
 	info := p.run.Info()
 	p.ledger = newLedger(p.run, p.c, p.people)
 	o := composer.Options{
@@ -190,7 +190,11 @@ func (p *pipeline) wire(context.Context) (err error) {
 	if p.composer, err = composer.New(o); err != nil {
 		return p.columnFault(p.c, err)
 	}
-	p.dispatcher, err = p.newDispatcher()
+	pauses, err := p.store.book.Pauses(ctx, info)
+	if err != nil {
+		return stateFault(err)
+	}
+	p.dispatcher, err = p.newDispatcher(pauses)
 	return err
 }
 

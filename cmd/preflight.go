@@ -19,14 +19,15 @@ func (p *pipeline) preflight(ctx context.Context) error {
 	for wait := 500 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		err := p.probe(ctx, 0, time.Until(end))
 		var h *delivery.Halt
-		if err == nil || !errors.As(err, &h) || !passing(h) {
+		if err == nil || !errors.As(err, &h) || !passing(h) && h.Stage != delivery.StageAuth {
 			return err
 		}
-		if p.fallback() {
-			if p.probe(ctx, 1, p.o.patience) == nil {
-				p.log.Warn("the relay cannot be reached, the fallback takes over", "relay", h.Host, "error", h.Text)
-				return nil
-			}
+		if p.fallback() && p.probe(ctx, 1, p.o.patience) == nil {
+			p.log.Warn("the fallback takes over", "relay", h.Host, "error", said(h))
+			return nil
+		}
+		if !passing(h) {
+			return err
 		}
 		if time.Now().Add(wait).After(end) {
 			f := halted(h)

@@ -75,7 +75,10 @@ func (e *env) runReport(ctx context.Context, o reportOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.book.Close()) }()
-	src := e.reportSource(p.book, p.info)
+	src, err := e.reportSource(ctx, p.book, p.info)
+	if err != nil {
+		return stopped(ctx, stateFault(err))
+	}
 	if o.out == "" {
 		return e.writeReport(ctx, e.out, src, o, report.TextOptions{Width: e.outWidth(), Color: e.color(e.outTTY)})
 	}
@@ -126,13 +129,14 @@ func (e *env) outWidth() int {
 }
 
 // reportSource lets a report read a run of the journal.
-func (e *env) reportSource(book *journal.Book, info journal.RunInfo) report.Source {
+func (e *env) reportSource(ctx context.Context, book *journal.Book, info journal.RunInfo) (report.Source, error) {
+	pauses, err := book.Pauses(ctx, info)
 	return report.Source{
 		Run: info.Name(), Campaign: info.Campaign, Started: info.Started, Finished: info.Finished,
 		Rows: info.Rows, Notes: info.Notes, Deliveries: info.Deliveries, Columns: info.Columns,
 		Outcomes: book.Outcomes(context.Background(), info), Skipped: skippedRows(book, info),
-		Meaning: class.Meaning, Fields: book.Fields,
-	}
+		Meaning: class.Meaning, Fields: book.Fields, Pauses: pauses,
+	}, err
 }
 
 func skippedRows(book *journal.Book, info journal.RunInfo) iter.Seq2[report.Skipped, error] {

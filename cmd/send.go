@@ -116,7 +116,7 @@ func (p *pipeline) conduct(ctx, ready context.Context, begun func(), s *sendScre
 		}
 	}
 	if err := p.preflight(ready); err != nil {
-		return err
+		return errors.Join(err, p.keepRefusal(ready, err))
 	}
 	begun()
 	return p.send(ctx, plan, s)

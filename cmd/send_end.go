@@ -18,7 +18,10 @@ func (p *pipeline) tell(ctx context.Context, end ending, s *sendScreen) error {
 	if err != nil {
 		return stateFault(err)
 	}
-	src := p.reportSource(p.store.book, info)
+	src, err := p.reportSource(ctx, p.store.book, info)
+	if err != nil {
+		return stateFault(err)
+	}
 	r, err := report.Build(ctx, src)
 	if err != nil {
 		return stateFault(err)
@@ -134,6 +137,8 @@ func (p *pipeline) judgeEnd(end ending) *fault {
 		return &fault{code: end.sig.code(), err: end.sig}
 	case end.sig != nil && end.paused != nil:
 		return &fault{code: end.sig.code(), err: fmt.Errorf("%w, state saved", end.sig), hint: goOn}
+	case end.paused != nil && len(end.paused.Pauses) > 0 && len(r.Pauses) > 0:
+		return p.pausedFault(r.Pauses)
 	case end.paused != nil:
 		return failf(exitPaused, "%d put off for a later try; the next try is due %s", end.paused.Waiting, due(end.paused.Next)).
 			hinted("%s", goOn)

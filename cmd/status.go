@@ -41,6 +41,8 @@ type status struct {
 	Pending    int        `json:"pending"`
 	Deferred   int        `json:"deferred"` // of pending
 	NextTry    *time.Time `json:"next_try,omitempty"`
+
+	Pauses []report.Pause `json:"pauses,omitempty"` // what is left alone, and why
 }
 
 func (e *env) statusCommand() *cobra.Command {
@@ -92,7 +94,10 @@ func (e *env) status(ctx context.Context, p *past) (*status, error) {
 	if err != nil {
 		return nil, err
 	}
-	src := e.reportSource(p.book, p.info)
+	src, err := e.reportSource(ctx, p.book, p.info)
+	if err != nil {
+		return nil, stateFault(err)
+	}
 	var next time.Time
 	src.Outcomes = soonest(src.Outcomes, &next)
 	r, err := report.Build(ctx, src)
@@ -102,7 +107,7 @@ func (e *env) status(ctx context.Context, p *past) (*status, error) {
 	s := &status{
 		V: 1, Type: "status", Run: r.Run, Campaign: r.Campaign, State: "paused", Started: r.Started, Finished: r.Finished,
 		Rows: r.Rows, Sent: r.Sent, Failed: r.Failed, Unknown: r.Unknown, Suppressed: r.Suppressed, Skipped: r.Skipped,
-		Pending: r.Pending, Deferred: r.Deferred,
+		Pending: r.Pending, Deferred: r.Deferred, Pauses: r.Pauses,
 	}
 	if !next.IsZero() {
 		s.NextTry = &next
@@ -155,6 +160,9 @@ func (e *env) printStatus(s *status) {
 	}{{"rows", s.Rows, ""}, {"sent", s.Sent, ""}, {"failed", s.Failed, ""}, {"unknown", s.Unknown, ""},
 		{"suppressed", s.Suppressed, ""}, {"skipped", s.Skipped, ""}, {"pending", s.Pending, deferred}} {
 		e.say("  %-10s %12s%s\n", l.name, screen.Comma(l.n), l.aside)
+	}
+	for i := range s.Pauses {
+		e.say("  %s\n", screen.Printable(s.Pauses[i].String()))
 	}
 	if s.State == "paused" {
 		e.say("Go on with: mailblast send\n")

@@ -115,11 +115,12 @@ func (e *env) hello(name string) string {
 }
 
 // newDispatcher makes the queues of the campaign.
-func (p *pipeline) newDispatcher() (*delivery.Dispatcher, error) {
+func (p *pipeline) newDispatcher(pauses []delivery.Pause) (*delivery.Dispatcher, error) {
 	c, t := p.c, p.transport
 	o := delivery.Options{
 		Connections: c.Connections, Memory: c.Memory, SpillDir: p.store.temp, Rate: pace.Rate(c.Rate.Total),
-		DomainRates: map[string]pace.Rate{}, Fallback: p.fallback(), Resend: c.OnUnknown == "resend", Log: p.log, Revive: p.composer.Revive,
+		DomainRates: map[string]pace.Rate{}, Fallback: p.fallback(), Direct: c.Delivery == "direct" && p.target == nil,
+		Pauses: pauses, Note: p.run.Pause, Resend: c.OnUnknown == "resend", Log: p.log, Revive: p.composer.Revive,
 		Retry: pace.Retry{For: c.Retry.For, First: c.Retry.First, Max: c.Retry.Max, Wait: c.Retry.Wait, Jitter: c.Retry.Jitter},
 	}
 	if p.barred != nil {

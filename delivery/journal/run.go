@@ -94,10 +94,15 @@ func (r *Run) Finish(ctx context.Context) error {
 	if err := r.book.flush(ctx, r); err != nil {
 		return err
 	}
-	err := r.change(ctx, func(row *runRow) {
-		if row.finished == 0 {
-			row.finished, row.deliveries = time.Now().UnixMicro(), int64(r.final())
+	err := r.book.update(ctx, func(tx *store.Tx) error {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM pauses WHERE run = ?`, int64(r.info.ID)); err != nil {
+			return err
 		}
+		return r.book.change(ctx, tx, r.info.ID, func(row *runRow) {
+			if row.finished == 0 {
+				row.finished, row.deliveries = time.Now().UnixMicro(), int64(r.final())
+			}
+		})
 	})
 	if err != nil {
 		return fmt.Errorf("journal: finish: %w", err)

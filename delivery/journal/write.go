@@ -27,6 +27,7 @@ type part struct {
 	run      *Run
 	intents  []byte // entries in the order given
 	outcomes []delivery.Outcome
+	pauses   []delivery.Pause
 }
 
 func newBatch() *batch { return &batch{done: make(chan struct{})} }
@@ -242,6 +243,9 @@ func (b *Book) commit(ctx context.Context, t *batch) error {
 				return err
 			}
 			if err := w.add(p.run.info.ID, p.run.round, p.outcomes); err != nil {
+				return err
+			}
+			if err := p.writePauses(ctx, tx); err != nil {
 				return err
 			}
 		}

@@ -30,6 +30,7 @@ type Source struct {
 	Deliveries int       // that the run is to end with, skipped rows apart; 0: not known
 	Outcomes   iter.Seq2[delivery.Outcome, error]
 	Skipped    iter.Seq2[Skipped, error]                                   // nil: none
+	Pauses     []delivery.Pause                                            // of a run that is not finished
 	Meaning    func(c delivery.Class, code int, enhanced string) string    // a reply in plain words; nil: its text
 	Columns    []string                                                    // of the list, for CSV; may be empty
 	Notes      []string                                                    // what else is to be known of the run, in the order it happened
@@ -70,6 +71,7 @@ type Report struct {
 	Reasons     []Reason       `json:"reasons"` // of what failed or is unknown, the most frequent first
 	More        int            `json:"more"`    // failed and unknown people that no reason lists
 	Notes       []string       `json:"notes,omitempty"`
+	Pauses      []Pause        `json:"pauses,omitempty"`
 }
 
 // Domain counts the deliveries to one domain.
@@ -126,6 +128,7 @@ func Build(ctx context.Context, s Source) (*Report, error) {
 	if err := b.skipped(s); err != nil {
 		return nil, err
 	}
+	r.pauses(s.Pauses)
 	r.Total = r.Sent + r.Failed + r.Unknown + r.Suppressed + r.Skipped + r.Pending
 	if r.Rows == 0 {
 		r.Rows = r.Total

@@ -41,6 +41,9 @@ func (r *Report) Text(w io.Writer, o TextOptions) error {
 	if r.Total > r.Rows || r.Total < r.Rows && r.Finished != nil { // a list that was not read to its end has no sum yet
 		lines = append(lines, fmt.Sprintf("  %s deliveries and skipped rows, from %s rows", number(r.Total), number(r.Rows)))
 	}
+	for i := range r.Pauses {
+		lines = append(lines, "  "+r.Pauses[i].String())
+	}
 	for _, status := range []string{"failed", "unknown"} {
 		if why := r.why(status); why != "" {
 			lines = append(lines, wrap("  why "+status+": "+why, " · ", o.Width)...)
@@ -117,6 +120,8 @@ func (r *Report) next(o TextOptions) []string {
 	switch {
 	case o.Rehearse != "":
 		return []string{"  " + o.Rehearse}
+	case r.Pending > 0 && len(r.Pauses) > 0 && r.Failed > 0:
+		return wrap("  When the cause is mended: "+o.Send+between+"those refused before it paused: "+o.Send+" --retry failed", between, o.Width)
 	case r.Pending > 0:
 		return []string{"  Go on: " + o.Send}
 	case r.Failed+r.Unknown == 0:

@@ -13,7 +13,7 @@ import (
 
 const version = 2
 
-var tables = []table.Table{table.Meta, table.Runs, table.Intents, table.Outcomes, table.Skipped, table.Kept, table.Suppressed}
+var tables = []table.Table{table.Meta, table.Runs, table.Intents, table.Outcomes, table.Skipped, table.Kept, table.Pauses, table.Suppressed}
 
 // ddl makes an empty file of a schema.
 func ddl(version int) []string {

@@ -53,6 +53,12 @@ var (
 	// Kept rows of the list, as they were read.
 	Kept = define("kept", `run INTEGER NOT NULL, key BLOB NOT NULL, copy INTEGER NOT NULL, changed INTEGER NOT NULL,
 		rcpt TEXT NOT NULL, fields TEXT NOT NULL`, `PRIMARY KEY (run, key, copy)`)
+	// Pauses has what breakers keep paused, so that the next process begins with a few trials, and that status can say why a run
+	// stands still.
+	Pauses = define("pauses", `run INTEGER NOT NULL, kind TEXT NOT NULL, via INTEGER NOT NULL, name TEXT NOT NULL,
+		changed INTEGER NOT NULL, breaker TEXT NOT NULL, refused INTEGER NOT NULL, of INTEGER NOT NULL, code INTEGER NOT NULL,
+		enhanced TEXT NOT NULL, text TEXT NOT NULL, host TEXT NOT NULL, at INTEGER NOT NULL, waiting INTEGER NOT NULL`,
+		`PRIMARY KEY (run, kind, via, name)`)
 	// Suppressed has who must not be written to, and who is taken off that list again: the latest row counts.
 	Suppressed = define("suppressed", `seq INTEGER PRIMARY KEY, whom TEXT NOT NULL, scope TEXT NOT NULL, reason TEXT NOT NULL,
 		until INTEGER NOT NULL, at INTEGER NOT NULL, removed INTEGER NOT NULL`, "")

@@ -1,0 +1,171 @@
+package cmd
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/mailblast/mailblast/delivery/pace/breaker"
+	"github.com/mailblast/mailblast/delivery/smtptest"
+)
+
+// people are n addresses in so many domains, in turn.
+func people(n, domains int) []string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprintf("c%d@d%d.test", i, i%domains)
+	}
+	return all
+}
+
+func relayOf(p *smtptest.Peer, more string) string {
+	return fmt.Sprintf("smtp: {host: 127.0.0.1, port: %d, tls: none%s}\nconnections: 20\n", p.Port(), more)
+}
+
+// A relay that refuses everybody after a thousand messages, whatever it calls it, makes no more failures than the window is
+// long, in the run, in the next one and in the one after that; the peer's log has no more tries than that either.
+func TestFaultsS61RelayTurnsAgainstAll(t *testing.T) {
+	var refused atomic.Int32
+	var p *smtptest.Peer
+	p = smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0", Reply: func(verb, _ string) string {
+		if verb != "RCPT" || p.Accepted() < 1000 {
+			return ""
+		}
+		n := refused.Add(1)
+		return fmt.Sprintf("550 5.7.1 no [%x]: your address 192.0.2.%d has a bad reputation", n*7919, n%250)
+	}})
+	s := newSending(t, map[string]string{"campaign.yaml": campaignHead + relayOf(p, ""), "list.csv": list(people(10_000, 500)...)})
+	e := s.run("send", "-y", "--json").exits(exitPaused)
+	sent := p.Accepted()
+	s.counts(sent, 61, 0, 10_000-61-sent)
+	if n := refused.Load(); n > 61+20 {
+		t.Errorf("the relay refused %d", n)
+	}
+	var warned struct{ Fields map[string]string }
+	for line := range strings.Lines(e.out) {
+		if strings.Contains(line, `"type":"warning"`) {
+			if err := json.Unmarshal([]byte(line), &warned); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if f := warned.Fields; f["route"] != "127.0.0.1" || !strings.HasPrefix(f["reason"], "550 5.7.1 no [") || f["refused"] != "61" {
+		t.Errorf("the warning says %v", f)
+	}
+	for again := range 2 {
+		before := refused.Load()
+		s.run("send").exits(exitPaused).says("paused: 127.0.0.1 refuses ")
+		s.counts(sent, 62+again, 0, 10_000-62-again-sent)
+		if n := refused.Load() - before; n > breaker.Trials {
+			t.Errorf("a later run tried %d", n)
+		}
+	}
+}
+
+// In direct delivery, one domain that turns against us is left alone; its neighbours get all of theirs.
+func TestFaultsS61DirectDomainPauses(t *testing.T) {
+	l := newLab(t, "big.test. MX 10 mx.big.test.", "mx.big.test. A 127.0.0.2", "d0.test. MX 10 mx.d.test.", "d1.test. MX 10 mx.d.test.",
+		"d2.test. MX 10 mx.d.test.", "mx.d.test. A 127.0.0.3")
+	var big *smtptest.Peer
+	big = l.peer(2, smtptest.Options{Reply: func(verb, _ string) string {
+		if verb == "DATA" && big.Accepted() >= 50 {
+			return "554 5.7.1 blocked"
+		}
+		return ""
+	}})
+	other := l.peer(3, smtptest.Options{})
+	addresses := people(600, 3)
+	for i := range 400 {
+		addresses = append(addresses, fmt.Sprintf("b%d@big.test", i))
+	}
+	s := newSending(t, map[string]string{"campaign.yaml": campaignHead + l.direct(), "list.csv": list(addresses...)})
+	s.run("send").exits(exitPaused).says("paused: big.test refuses ", "554 5.7.1 blocked")
+	s.counts(600+big.Accepted(), 61, 0, 400-61-big.Accepted())
+	if n := other.Accepted(); n != 600 {
+		t.Errorf("the others got %d", n)
+	}
+}
+
+// A sender that is refused again and again stops the run after fifty-one, and nobody else fails.
+func TestFaultsS29SenderRefused(t *testing.T) {
+	var p *smtptest.Peer
+	p = smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0", Reply: func(verb, _ string) string {
+		if verb == "MAIL" && p.Accepted() >= 300 {
+			return "550 5.7.1 sender not allowed"
+		}
+		return ""
+	}})
+	s := newSending(t, map[string]string{"campaign.yaml": campaignHead + relayOf(p, ""), "list.csv": list(people(5000, 500)...)})
+	s.run("send").exits(exitPaused).says("refuses our sender: 550 5.7.1 sender not allowed, 51 in a row", "hint: run again")
+	s.counts(p.Accepted(), 51, 0, 5000-51-p.Accepted())
+}
+
+// A password that is refused is tried once by twenty connections; one that is changed in mid-campaign twice at most, and
+// what the next run adds to it is one.
+func TestFaultsS24LoginRefused(t *testing.T) {
+	var refused atomic.Int32
+	var p *smtptest.Peer
+	locked := 0
+	p = smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0", User: "ana", Password: "secret", Reply: func(verb, _ string) string {
+		if verb == "AUTH" && p.Accepted() >= locked {
+			refused.Add(1)
+			return "535 5.7.8 account locked"
+		}
+		return ""
+	}})
+	files := map[string]string{"list.csv": list(people(3000, 500)...),
+		"campaign.yaml": campaignHead + relayOf(p, ", user: ana, password: secret, insecure_auth: true") + "general: {messages_per_connection: 10}\n"}
+	newSending(t, files).run("send").exits(exitDenied).says("refused the login: 535 5.7.8 account locked")
+	if n := p.Count("AUTH"); n != 1 {
+		t.Errorf("%d logins", n)
+	}
+	locked = 600
+	refused.Store(0)
+	s := newSending(t, files)
+	s.run("send").exits(exitDenied).says("refused the login: 535 5.7.8 account locked")
+	if n := refused.Load(); n < 1 || n > 2 {
+		t.Errorf("%d logins were refused", n)
+	}
+	s.counts(p.Accepted(), 0, 0, 3000-p.Accepted())
+	if out := s.run("status").exits(exitOK).out; !strings.Contains(out, "paused: 127.0.0.1 refuses the login: 535 5.7.8 account locked") {
+		t.Errorf("status does not say why:\n%s", out)
+	}
+	refused.Store(0)
+	s.run("send").exits(exitDenied)
+	if n := refused.Load(); n != 1 {
+		t.Errorf("the next run was refused %d logins", n)
+	}
+}
+
+// The table of breakers in the document is that of the code, and its exit codes are ours.
+func TestTableOfBreakers(t *testing.T) {
+	b, err := os.ReadFile("../docs/queues.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, r := range breaker.Rules() {
+		limit := fmt.Sprintf("more than %d in a row", r.Over)
+		if r.Of > 0 {
+			limit = fmt.Sprintf("more than %d of the last %d", r.Over, r.Of)
+		}
+		if r.Over == 0 {
+			limit = "one"
+		}
+		want = append(want, fmt.Sprintf("| %s | %s | %s | %s | %d |", r.Name, r.Counts, limit, r.Pauses, r.Exit))
+		if r.Exit != exitPaused && r.Exit != exitDenied {
+			t.Errorf("breaker %s ends with %d", r.Name, r.Exit)
+		}
+	}
+	if table := strings.Join(want, "\n"); !strings.Contains(string(b), "\n"+table+"\n\n") {
+		t.Errorf("docs/queues.md lacks this table:\n%s", table)
+	}
+	if most := regexp.MustCompile(`at most (\d+) messages are tried`).FindSubmatch(b); most == nil || string(most[1]) != strconv.Itoa(breaker.Trials) {
+		t.Errorf("docs/queues.md says of trials %q", most)
+	}
+}
