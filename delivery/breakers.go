@@ -91,12 +91,23 @@ func (d *Dispatcher) heed(q *queue, o *Outcome, h hand) {
 	if d.breakers.Quiet() && said.Word < breaker.Refused {
 		return
 	}
-	news, back := d.breakers.Count(d.now, q.scopes(h.m.Domain, h.m.Via), said, h.trial)
+	in := q.scopes(h.m.Domain, h.m.Via)
+	news, back := d.breakers.Count(d.now, in, said, h.trial)
 	if back {
 		o.Status, o.Charged = NotTried, false
+		d.setAside(q, h, in)
 	}
 	for _, n := range news {
 		d.tell(n, o)
+	}
+}
+
+// setAside pauses the lane that a message goes back to. Asking the table at its turn would not do: whose site it is may be
+// forgotten by then.
+func (d *Dispatcher) setAside(q *queue, h hand, in []breaker.Scope) {
+	at, paused := d.breakers.Next(d.now, in)
+	if l := h.f.parcel.Lane; paused && l.Domain == h.m.Domain && d.halted[h.m.Via] == nil {
+		q.set.Pause(l, at)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -323,6 +324,45 @@ func TestFaultsS61SitePauses(t *testing.T) {
 	})
 }
 
+// A site that is forgotten as soon as it was learnt, as happens where there are very many domains, does not have its domains
+// tried again and again.
+func TestForgottenSiteIsNotTriedForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		known, tried := map[string]int{}, map[string]int{} // for so many more questions
+		s := &fakeSender{site: func(domain string, _ int) (string, bool) {
+			mu.Lock()
+			defer mu.Unlock()
+			known[domain]--
+			return "workspace", known[domain] >= 0
+		}}
+		s.answer = slowly(func(domain string, _ int) *Outcome {
+			if !strings.HasPrefix(domain, "w") {
+				return nil
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			known[domain] = 1 + len(domain)%2
+			tried[domain]++
+			return &blockedRcpt
+		})
+		l := newWallLab(t, Options{Direct: true}, s)
+		var names []string
+		for i := range 300 {
+			names = append(names, fmt.Sprintf("w%d.example", i), fmt.Sprintf("a%d.example", i), fmt.Sprintf("b%d.example", i), fmt.Sprintf("c%d.example", i))
+		}
+		l.send(4*len(names), names...)
+		if n := l.j.finals(); n[Failed] > 61 || n[Sent] != 3600 {
+			t.Errorf("%v", n)
+		}
+		for domain, n := range tried {
+			if n > 5 {
+				t.Errorf("%s was tried %d times", domain, n)
+			}
+		}
+	})
+}
+
 // wall is a Sender of servers that flip: after some messages, some domains or all refuse, for one of several reasons. It
 // takes several batches at a time and gives their outcomes in any order.
 type wall struct {
@@ -330,7 +370,6 @@ type wall struct {
 	flip    int
 	against func(domain string) bool
 	reasons []Outcome
-	failed  map[string]int
 	tries   map[string]int // since the flip
 }
 

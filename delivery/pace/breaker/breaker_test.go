@@ -251,6 +251,21 @@ func TestBadListTripsNothing(t *testing.T) {
 	}
 }
 
+// What is put off decides nothing: a server that does so with most still shows what it thinks of us.
+func TestDeferralsDoNotDilute(t *testing.T) {
+	var b Table
+	for i := range 1000 {
+		news, _ := b.Count(epoch, relay("a.example"), []Said{blocked, taken, {Word: Known}, {Word: Known}, {Word: Known}}[i%5], false)
+		if len(news) > 0 {
+			if i != 300 || news[0].Refused != 61 || news[0].Of != 121 {
+				t.Errorf("at outcome %d: %+v", i, news)
+			}
+			return
+		}
+	}
+	t.Error("never paused")
+}
+
 // A scope comes back by trials: five under way at most, one refusal of them counts and the others don't, each pause is twice
 // as long, and what was refused before is forgotten once five were taken.
 func TestTrials(t *testing.T) {
@@ -289,8 +304,16 @@ func TestTrials(t *testing.T) {
 	}
 	now = now.Add(4 * time.Hour)
 	for i := range 5 {
-		b.Next(now, in)
-		b.Take(in)
+		n := 0
+		for ; n < 9; n++ {
+			if at, _ := b.Next(now, in); !at.IsZero() {
+				break
+			}
+			b.Take(in)
+		}
+		if n != map[int]int{0: Trials}[i] { // those that were taken make no room
+			t.Fatalf("%d more trials after %d were taken", n, i)
+		}
 		news, _ := b.Count(now, in, taken, true)
 		if over := len(news) == 1 && news[0].Over; over != (i == 4) || b.Holds(in[0]) != (i < 0) {
 			t.Fatalf("after %d were taken: %+v", i+1, news)
