@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -108,7 +109,7 @@ func peer(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	o := smtptest.Options{Addr: "127.0.0.1:0"}
 	replies, after := map[string]string{}, 0
-	var p *smtptest.Peer
+	var self atomic.Pointer[smtptest.Peer]
 	for _, arg := range args[1:] {
 		switch name, value, _ := strings.Cut(arg, "="); name {
 		case "user":
@@ -134,7 +135,7 @@ func peer(ts *testscript.TestScript, neg bool, args []string) {
 	o.Reply = func(verb, arg string) string {
 		_, one, _ := strings.Cut(arg, "<")
 		one, _, _ = strings.Cut(one, ">")
-		if after > 0 && p.Accepted() < after {
+		if after > 0 && self.Load().Accepted() < after {
 			return ""
 		}
 		for _, whom := range []string{" " + one, " @" + one[strings.LastIndexByte(one, '@')+1:], ""} {
@@ -144,7 +145,8 @@ func peer(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		return ""
 	}
-	p = smtptest.Start(testOf(ts), o)
+	p := smtptest.Start(testOf(ts), o)
+	self.Store(p) // before anybody knows its port
 	ts.Value("peers").(map[string]*smtptest.Peer)[args[0]] = p
 	ts.Setenv(args[0], strconv.Itoa(p.Port()))
 }

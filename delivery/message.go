@@ -6,11 +6,12 @@
 //  2. the assigner puts each into the lane of its domain, in a specific queue or the general one, and goes on;
 //  3. a thread of the queue's pool takes a ready lane and has the Sender pump it through a connection;
 //  4. the Journal has the intent of each on disk before its dot leaves;
-//  5. each try ends in one Outcome: final, or deferred into a retry bucket.
+//  5. each try ends in one Outcome: final, or deferred into a retry bucket; breakers pause what refuses everybody.
 //
 // The files in the order of these steps: message.go and outcome.go (the vocabulary), options.go, dispatcher.go (what
 // sources call), run.go (the one goroutine that owns all queues), record.go (a message on disk), queue.go (which thread
-// serves what), thread.go and feed.go (the Feed), settle.go (what follows from an Outcome).
+// serves what), thread.go and feed.go (the Feed), settle.go (what follows from an Outcome), breakers.go and pause.go (who is
+// left alone).
 package delivery
 
 import (

@@ -67,22 +67,6 @@ func TestPausesAreKept(t *testing.T) {
 	end()
 }
 
-// A journal from before there were breakers gets its table when it is opened.
-func TestPausesInAnOldJournal(t *testing.T) {
-	dir := t.TempDir()
-	b, _, end := serving(t, dir)
-	if _, err := b.write.ExecContext(context.Background(), `DROP TABLE pauses`); err != nil {
-		t.Fatal(err)
-	}
-	end()
-	b, r, end := serving(t, dir)
-	r.Pause(delivery.Pause{Kind: "domain", Name: "a.example"})
-	if err := r.Flush(t.Context()); err != nil || names(t, b, r) == "" {
-		t.Errorf("%v, %q", err, names(t, b, r))
-	}
-	end()
-}
-
 // serving opens a journal with a run, and serves it until end.
 func serving(t *testing.T, dir string) (b *Book, r *Run, end func()) {
 	t.Helper()
