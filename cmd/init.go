@@ -122,22 +122,6 @@ func (o initOptions) free(files []string) error {
 	return nil
 }
 
-// create writes a new file and its folders; an existing one stays as it is.
-func create(path string, b []byte, mode os.FileMode) (made bool, err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return false, err
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if errors.Is(err, fs.ErrExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	_, err = f.Write(b)
-	return true, errors.Join(err, f.Close())
-}
-
 func absolute(path string) string {
 	if abs, err := filepath.Abs(path); err == nil {
 		return abs
@@ -148,8 +132,13 @@ func absolute(path string) string {
 // makeState makes the state directory, with a .gitignore so that nobody's address gets into a repository, and the schema
 // that editors check campaign.yaml with.
 func makeState(dir string) error {
+	_, err := os.Lstat(dir)
+	fresh := errors.Is(err, fs.ErrNotExist)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return failf(exitIO, "%w", err)
+	}
+	if fresh { // what is to survive a power cut lies in it
+		syncDir(filepath.Dir(dir))
 	}
 	for name, text := range map[string][]byte{".gitignore": []byte("*\n"), "schema.json": campaign.Schema()} {
 		if _, err := create(filepath.Join(dir, name), text, 0o600); err != nil {

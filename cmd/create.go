@@ -1,0 +1,64 @@
+package cmd
+
+import (
+	"crypto/rand"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// create writes a new file and its folders; an existing one stays as it is. However the process or the machine ends, the file
+// is there as a whole or not at all: a secret that was cut, or lost with the power, makes strangers of all who have their
+// letter.
+func create(path string, b []byte, mode os.FileMode) (made bool, err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return false, err
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return false, nil
+	}
+	draft := path + "." + rand.Text() + ".new"
+	defer func() { _ = os.Remove(draft) }()
+	if _, err = write(draft, b, mode); err != nil {
+		if at := (*fs.PathError)(nil); errors.As(err, &at) {
+			at.Path = path // whoever reads this knows of no draft
+		}
+		return false, err
+	}
+	err = os.Link(draft, path)
+	switch {
+	case errors.Is(err, fs.ErrExist): // another process was quicker
+		return false, nil
+	case err != nil: // a file system without hard links, such as exFAT
+		made, err = write(path, b, mode)
+	default:
+		made = true
+	}
+	syncDir(filepath.Dir(path))
+	return made, err
+}
+
+// write makes a file and brings it to disk. One that is there already stays as it is.
+func write(path string, b []byte, mode os.FileMode) (made bool, err error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if errors.Is(err, fs.ErrExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	return true, errors.Join(err, f.Close())
+}
+
+// syncDir brings the names in a directory to disk. Some file systems refuse that; they are left to their own ways.
+func syncDir(dir string) {
+	if d, err := os.Open(dir); err == nil {
+		_ = d.Sync()
+		_ = d.Close()
+	}
+}
