@@ -17,7 +17,8 @@ import (
 var States = []string{"failed", "unknown", "sent", "suppressed", "skipped", "pending"}
 
 // CSV writes the deliveries of one state, or all for an empty one, with the columns of their row, then error,
-// smtp_code, enhanced_code and tried_at (RFC 3339). A value that a spreadsheet would take for a formula begins with '.
+// smtp_code, enhanced_code and tried_at (RFC 3339). The line of somebody in cc or bcc has that person's address in place of
+// the row's, for it speaks of no other. A value that a spreadsheet would take for a formula begins with '.
 func CSV(ctx context.Context, w io.Writer, s Source, only string) error {
 	if only != "" && !slices.Contains(States, only) {
 		return fmt.Errorf("report: no such state %q: it is one of %s", only, strings.Join(States, ", "))
@@ -84,6 +85,10 @@ func (t *table) outcomes(ctx context.Context, only string) error {
 			if fields, err = t.s.Fields(ctx, o.ID); err != nil {
 				return err
 			}
+		}
+		if o.ID.Copy > 0 && t.address < len(fields) {
+			fields = slices.Clone(fields)
+			fields[t.address] = o.To
 		}
 		code := ""
 		if o.Code != 0 {

@@ -208,6 +208,22 @@ func checkCSV(t *rapid.T, s Source, only string) int {
 	return len(all) - 1
 }
 
+// Who is in cc is listed by the own address, not by that of the row's first recipient, who may well have the letter.
+func TestCSVOfCopies(t *testing.T) {
+	to, cc := outcome(1, delivery.Sent, "ana@x.test"), outcome(1, delivery.Unknown, "boss@x.test")
+	cc.ID.Copy = 1
+	row := []string{"Ana", "ana@x.test"}
+	s := Source{Outcomes: seq([]delivery.Outcome{to, cc}), Columns: []string{"name", "email"},
+		Fields: func(context.Context, delivery.ID) ([]string, error) { return row, nil }}
+	var b bytes.Buffer
+	if err := CSV(t.Context(), &b, s, ""); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.String(); !strings.Contains(got, "\nAna,ana@x.test,sent,") || !strings.Contains(got, "\nAna,boss@x.test,unknown,") || row[1] != "ana@x.test" {
+		t.Errorf("%s%v", got, row)
+	}
+}
+
 func TestManyDomains(t *testing.T) {
 	d := newDomains()
 	for n := range mostDomains + 500 {
