@@ -9,6 +9,7 @@ import (
 
 	"github.com/mailblast/mailblast/cmd/campaign"
 	"github.com/mailblast/mailblast/cmd/screen"
+	"github.com/mailblast/mailblast/composer"
 )
 
 // sendScreen is what the operator of a send sees. It is there before the pipeline, for the log.
@@ -98,11 +99,8 @@ func (e *env) machine(asJSON bool, run func() error) error {
 	return errors.Join(err, json.NewEncoder(e.out).Encode(said))
 }
 
-// inDoubt is how many deliveries could be unknown after a crash: those between dot and outcome at one instant.
-func (p *pipeline) inDoubt(deliveries int) int {
-	most := p.c.Connections
-	if len(p.c.CC)+len(p.c.BCC) > 0 {
-		most *= 1 + len(p.c.CC) + len(p.c.BCC)
-	}
-	return min(most, deliveries)
+// inDoubt is how many deliveries could be unknown after a crash: those between dot and outcome at one instant, which is one
+// transaction on each connection.
+func (p *pipeline) inDoubt(pl composer.Plan) int {
+	return min(p.c.Connections*pl.Widest, pl.Deliveries)
 }

@@ -231,6 +231,14 @@ func TestRun(t *testing.T) {
 			if p.Deliveries != len(out.got) {
 				t.Errorf("planned %d deliveries, made %d", p.Deliveries, len(out.got))
 			}
+			clones, widest := map[string]int{}, 0
+			for _, m := range out.got {
+				clones[m.Content.Ref()]++
+				widest = max(widest, clones[m.Content.Ref()])
+			}
+			if p.Widest != widest {
+				t.Errorf("planned %d deliveries of one row at most, made %d", p.Widest, widest)
+			}
 			out.got = nil
 			if run(t, o); c.change == nil && len(out.got) > 0 {
 				t.Errorf("run again: sent %s", to(out.got))

@@ -17,6 +17,7 @@ type Plan struct {
 	Barred     int                     // what is open of the row must not be written to
 	LeftOut    int                     // not among those asked for, or past the limit
 	ToSend     int
+	Widest     int   // open deliveries of one row to send, at most
 	Waiting    int   // of ToSend: deferred by an earlier try
 	Differ     int   // deliveries that are tried again after they were unknown, with another letter than the one they may have got
 	Deliveries int   // open ones of the rows to send
@@ -87,6 +88,7 @@ func (p *Plan) toSend(r *candidate, open int, waiting bool) {
 		p.First = r.ref
 	}
 	p.ToSend++
+	p.Widest = max(p.Widest, open)
 	p.Deliveries += open
 	if waiting {
 		p.Waiting++
