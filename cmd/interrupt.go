@@ -62,11 +62,21 @@ func (e *env) watch(ctx context.Context, drain func(*interrupted), cut context.C
 	}
 }
 
-// interruptible gives a context that the first signal ends, for commands that have nothing to finish.
-func (e *env) interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
+// interruptible gives a context that the first signal ends, for commands that have nothing to finish. After stop, signals are
+// another's to take; one that was taken before is the context's cause.
+func (e *env) interruptible(ctx context.Context) (_ context.Context, stop context.CancelFunc) {
 	ctx, cut := context.WithCancelCause(ctx)
-	go e.watch(ctx, func(i *interrupted) { cut(i) }, cut)
-	return ctx, func() { cut(context.Canceled) }
+	watching, end := context.WithCancel(ctx)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		e.watch(watching, func(i *interrupted) { cut(i) }, cut)
+	}()
+	return ctx, func() {
+		end()
+		<-over
+		cut(context.Canceled)
+	}
 }
 
 // cause gives the signal that ended a context, if one did.

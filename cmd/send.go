@@ -119,5 +119,8 @@ func (p *pipeline) conduct(ctx, ready context.Context, begun func(), s *sendScre
 		return errors.Join(err, p.keepRefusal(ready, err))
 	}
 	begun()
+	if _, ok := cause(ready); ok { // a signal that came at the last moment
+		return context.Canceled
+	}
 	return p.send(ctx, plan, s)
 }
