@@ -39,8 +39,9 @@ shots:
 long: fuzz killtest
 	MAILBLAST_LONG=1 $(GO) test -timeout 60m -run 'Long' -v ./cmd
 
+# hundreds of kills, at random moments and at single system calls; puts its tables into README.md
 killtest:
-	MAILBLAST_KILLS=$${KILLS:-100} $(GO) test -timeout 60m -run 'TestKill' -v ./cmd
+	MAILBLAST_KILLS=$${KILLS:-100} MAILBLAST_KILLS_INTO=$(abspath README.md) $(GO) test -count=1 -timeout 60m -run 'TestFault(Kill|SecondInterrupt)' -v ./cmd
 
 fuzz:
 	@for pkg in $$($(GO) list ./...); do \

@@ -20,7 +20,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"mailblast": func() { os.Exit(Main()) }})
+	testscript.Main(suite{m}, map[string]func(){"mailblast": func() { os.Exit(Main()) }})
 }
 
 // Each session in testdata/*.txtar is a command line as people use it. Beside testscript's own commands there are those of

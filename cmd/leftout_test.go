@@ -20,7 +20,7 @@ var servers = []struct{ suite, program, install string }{
 	{"letters read by postal-mime", "postal-mime", "npm install postal-mime@2, with its folder in NODE_PATH"},
 	{"letters read by Perl's Email::MIME", "/usr/share/perl5/Email/MIME.pm", "install libemail-mime-perl"},
 	{"letters judged by SpamAssassin", "spamassassin", "install spamassassin"},
-	{"a journal on a disk that fails", "strace", "install strace"},
+	{"syncs before dots, kills at single system calls, disks that fail", "strace", "install strace (Linux)"},
 	{"pages of the starter campaigns", "chromium", "install chromium"},
 }
 

@@ -2,13 +2,14 @@ package cmd
 
 import (
 	"bytes"
-	"encoding/csv"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -18,15 +19,41 @@ import (
 // program is the real binary, built without the race detector: it can be killed, and its memory measured.
 type program string
 
+// binary is built by the first test that needs it, and removed after the last test.
+var binary struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
 func build(t *testing.T) program {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "mailblast")
-	c := exec.Command("go", "build", "-race=false", "-o", path, ".")
-	c.Dir = ".."
-	if b, err := c.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, b)
+	b := &binary
+	b.once.Do(func() {
+		if b.dir, b.err = os.MkdirTemp("", "mailblast-test-"); b.err != nil {
+			return
+		}
+		c := exec.Command("go", "build", "-race=false", "-o", b.dir, ".")
+		c.Dir = ".."
+		if out, err := c.CombinedOutput(); err != nil {
+			b.err = fmt.Errorf("go build: %w\n%s", err, out)
+		}
+	})
+	if b.err != nil {
+		t.Fatal(b.err)
 	}
-	return program(path)
+	return program(filepath.Join(b.dir, "mailblast"))
+}
+
+// suite is all tests of the package.
+type suite struct{ *testing.M }
+
+func (s suite) Run() int {
+	code := s.M.Run()
+	if binary.dir != "" {
+		_ = os.RemoveAll(binary.dir)
+	}
+	return code
 }
 
 // child is the binary at work in a campaign's folder.
@@ -41,7 +68,15 @@ type child struct {
 func (p program) start(t *testing.T, dir string, args ...string) *child {
 	t.Helper()
 	r := &child{Cmd: exec.Command(string(p), args...), done: make(chan struct{})}
-	r.Dir, r.Stdout, r.Stderr = dir, &r.out, &r.err
+	r.Stdout = &r.out
+	r.startIn(t, dir)
+	return r
+}
+
+// startIn starts the process that r describes.
+func (r *child) startIn(t *testing.T, dir string) {
+	t.Helper()
+	r.Dir, r.Stderr = dir, &r.err
 	r.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "MAILBLAST_") })
 	if err := r.Start(); err != nil {
 		t.Fatal(err)
@@ -55,7 +90,6 @@ func (p program) start(t *testing.T, dir string, args ...string) *child {
 		_ = r.Process.Kill()
 		<-r.done
 	})
-	return r
 }
 
 // code waits for the process's end and gives its exit code, -1 after a kill.
@@ -79,24 +113,6 @@ func (p program) run(t *testing.T, dir string, codes []int, args ...string) stri
 		t.Fatalf("mailblast %s: exit code %d, want one of %v\n%s%s", strings.Join(args, " "), got, codes, r.out.String(), r.err.String())
 	}
 	return r.out.String()
-}
-
-// states gives the state of everybody in the latest run, by address.
-func (p program) states(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	table, err := csv.NewReader(strings.NewReader(p.run(t, dir, []int{exitOK}, "report", "-o", "csv"))).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	email, state := slices.Index(table[0], "email"), slices.Index(table[0], "state")
-	states := map[string]string{}
-	for _, row := range table[1:] {
-		if old, ok := states[row[email]]; ok {
-			t.Errorf("%s is in the report twice: %s and %s", row[email], old, row[state])
-		}
-		states[row[email]] = row[state]
-	}
-	return states
 }
 
 // folder makes a campaign's folder from files by name.
