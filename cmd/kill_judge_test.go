@@ -76,7 +76,7 @@ func (p program) judge(t *testing.T, dir string, s *smtptest.Peer, people []stri
 				v.killed = append(v.killed, to)
 			}
 		case e.state != "sent" && e.state != "failed":
-			v.open = append(v.open, to+" "+e.state)
+			v.open = append(v.open, to)
 		}
 		if n > 1 {
 			v.doubles = append(v.doubles, to)

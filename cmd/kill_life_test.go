@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -27,6 +28,7 @@ type life struct {
 	plan    *screen.Plan // nil: not told yet
 	planned time.Time    // when
 	told    int          // deliveries that ended, as far as was told
+	doubted []string     // who of them is unknown
 	last    time.Time    // when the last of them was
 	summed  time.Time    // when the summary was
 }
@@ -58,7 +60,7 @@ func (l *life) Write(b []byte) (int, error) {
 }
 
 func (l *life) hear(line []byte) {
-	var e struct{ Type, Status string }
+	var e struct{ Type, Status, To string }
 	if json.Unmarshal(line, &e) != nil {
 		return
 	}
@@ -68,6 +70,9 @@ func (l *life) hear(line []byte) {
 		_ = json.Unmarshal(line, l.plan)
 	case e.Type == "recipient" && e.Status != "deferred":
 		l.told++
+		if e.Status == "unknown" {
+			l.doubted = append(l.doubted, e.To)
+		}
 		if l.plan != nil && l.told == l.plan.Deliveries {
 			l.last = time.Now()
 		}
@@ -104,6 +109,9 @@ func (l *life) phase() string {
 	return "settling"
 }
 
+// procFS tells that /proc shows which files a process has open.
+const procFS = runtime.GOOS == "linux"
+
 func (l *life) opening() string {
 	dir := fmt.Sprintf("/proc/%d/fd", l.Process.Pid)
 	fds, err := os.ReadDir(dir)
@@ -134,6 +142,20 @@ func (l *life) until(ok func() bool) bool {
 			return false
 		case <-late.C:
 			return true
+		}
+	}
+	return true
+}
+
+// begins waits until the life has begun with its list; false: it has ended before.
+func (l *life) begins() bool {
+	tick := time.NewTicker(300 * time.Microsecond)
+	defer tick.Stop()
+	for l.phase() == "start-up" {
+		select {
+		case <-tick.C:
+		case <-l.done:
+			return false
 		}
 	}
 	return true
@@ -171,7 +193,7 @@ func (l *life) end(t *testing.T, sig syscall.Signal) (phase string) {
 //	two anywhere between their last outcome and their end: settling, end;
 //	one anywhere at all.
 //
-// With early, all end between start and plan.
+// With early, half of them end between start and plan, and half within 20 ms after they began with their list.
 type fate struct {
 	rng                     *rand.Rand
 	early                   bool
@@ -188,6 +210,8 @@ func (f *fate) comes(l *life) bool {
 	n := f.rng.IntN(10)
 	at, more := f.rng.Float64(), f.within(3*time.Millisecond)
 	switch {
+	case f.early && n < 5 && procFS:
+		return l.begins() && l.wait(f.within(20*time.Millisecond))
 	case n < 3 || f.early:
 		return l.wait(f.within(f.opening*6/5) - time.Since(l.began)) // a sixth more: lives get longer with what they look back on
 	case n < 7:

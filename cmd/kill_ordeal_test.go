@@ -26,20 +26,21 @@ type ordeal struct {
 	rows   int
 	hungry bool // the list is to grow
 
-	ends    int            // lives that the signal ended
-	alone   int            // that ended by themselves
-	phases  map[string]int // where they were when it came
-	bound   int            // how many a kill may leave in doubt, as the plan says
-	worst   int            // how many one kill left in doubt
-	killed  int            // deliveries in doubt by kills so far
-	since   int            // kills since then
-	retries bool           // those in doubt are tried again, and so are in doubt no longer
+	ends    int             // lives that the signal ended
+	alone   int             // that ended by themselves
+	phases  map[string]int  // where they were when it came
+	bound   int             // how many a kill may leave in doubt, as the plan says
+	worst   int             // how many one kill left in doubt
+	killed  int             // deliveries in doubt by kills so far
+	since   int             // kills since then
+	told    map[string]bool // who became unknown without a kill
+	retries bool            // those in doubt are tried again, and so are in doubt no longer
 }
 
 func newOrdeal(t *testing.T, p program, set setting, sig syscall.Signal, rng *rand.Rand) *ordeal {
 	peer := smtptest.Start(t, set.peer)
 	return &ordeal{t: t, p: p, set: set, sig: sig, peer: peer, dir: set.folder(t, peer.Port()), fate: newFate(rng, set.early),
-		hungry: true, phases: map[string]int{}}
+		hungry: true, phases: map[string]int{}, told: map[string]bool{}}
 }
 
 // lifetime is about how many deliveries a life has to do.
@@ -121,6 +122,9 @@ func (o *ordeal) codes() []int {
 func (o *ordeal) learn(l *life) {
 	byItself := l.ProcessState.Exited()
 	o.fate.learn(l, byItself)
+	for _, to := range l.doubted {
+		o.told[to] = true
+	}
 	if l.plan == nil {
 		return
 	}
@@ -181,4 +185,20 @@ func (o *ordeal) retry(n int) {
 		}
 	}
 	o.t.Error("some stay in doubt, however often they are tried again")
+}
+
+// awaiting takes those out of a verdict who wait for the time of their second copy, and tells how many they are. They were in doubt
+// by what the program told, or by a kill.
+func (o *ordeal) awaiting(v *verdict) int {
+	n := len(v.open)
+	for _, to := range v.open {
+		if !o.told[to] {
+			v.killed = append(v.killed, to)
+		}
+	}
+	if most := o.ends * o.bound; len(v.killed) > most {
+		o.t.Errorf("%d wait for a second copy for no reason that was told, %d kills may have left %d in doubt", len(v.killed), o.ends, most)
+	}
+	v.open = nil
+	return n
 }

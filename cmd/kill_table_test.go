@@ -48,12 +48,15 @@ func (b *board) String() string {
 		out.WriteString("|\n")
 	}
 	line("peer", "ended by", "times", "people", "accepted", "lost", "doubles", "false success", "false failure", "changed Message-IDs",
-		"unknown", "of them by one end, mean", "most", "bound")
+		"unknown", "unknown by one end, mean", "most", "bound")
 	out.WriteString("|---|---" + strings.Repeat("|--:", 12) + "|\n")
 	for _, s := range b.scores {
-		v := s.held
+		v, most := s.held, fmt.Sprint(s.worst)
+		if s.pending > 0 { // they are not counted one end by one
+			most = "–"
+		}
 		line(s.name, s.signal, s.ends, v.people, v.accepted, len(v.lost), len(v.doubles), len(v.falseSuccess), len(v.falseFailure),
-			len(v.changedIDs), len(v.unknown)+s.pending, fmt.Sprintf("%.1f", float64(len(v.killed))/float64(s.ends)), s.worst, s.bound)
+			len(v.changedIDs), len(v.unknown)+s.pending, fmt.Sprintf("%.1f", float64(len(v.killed))/float64(s.ends)), most, s.bound)
 	}
 	out.WriteString("\nWhere they were when the end came:\n\n")
 	head := []any{"peer", "ended by"}

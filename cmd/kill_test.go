@@ -96,8 +96,8 @@ func (tr *trial) run(t *testing.T, p program, rng *rand.Rand, n int) score {
 	o.finish()
 	v := p.judge(t, o.dir, o.peer, o.people)
 	s := score{name: tr.name, signal: signalNames[tr.sig], ends: o.ends, phases: maps.Clone(o.phases), held: v, bound: o.bound, worst: o.worst}
-	if o.set.resends { // they wait for their time
-		s.pending, v.open = len(v.open), nil
+	if o.set.resends {
+		s.pending = o.awaiting(v)
 	}
 	v.hold(t, nil)
 	if tr.sig != syscall.SIGKILL && len(v.killed) > 0 || tr.sig != syscall.SIGKILL && !o.set.flaky() && len(v.unknown) > 0 {
