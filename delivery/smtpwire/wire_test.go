@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"unicode"
 
 	"pgregory.net/rapid"
 )
@@ -257,7 +259,40 @@ func FuzzReply(f *testing.F) {
 		if !bytes.Contains(in, []byte("\n")) {
 			t.Errorf("a reply without an end: %q", in)
 		}
-		_ = ParseEHLO(r)
+	})
+}
+
+// FuzzEHLO is any reply to EHLO: what comes of it is bounded, made of single words that can be shown, and says nothing that
+// the server did not.
+func FuzzEHLO(f *testing.F) {
+	for _, s := range []string{
+		"250-mx\r\n250-SIZE 1000\r\n250-AUTH PLAIN LOGIN\r\n250 STARTTLS\r\n", "250 STARTTLS\r\n", "250-mx\r\n250-SIZE 99999999999999999999\r\n250 SIZE -1\r\n",
+		"250-mx\r\n250-AUTH=LOGIN=PLAIN\r\n250-\r\n250  \t\r\n", "250-mx\r\n250-PIPELINING\x1b[2J\r\n250 8BITMIME\x00\r\n", "250-mx\n250-\xff\xfe\n250 \u017ftarttls\n",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		r, err := NewReader(bytes.NewReader(in)).Read()
+		if err != nil {
+			return
+		}
+		e := ParseEHLO(r)
+		if e.Size < 0 || e.Size > 0 && !e.HasSize || len(e.Names) >= maxLines {
+			t.Errorf("%+v", e)
+		}
+		octets := 0
+		for _, word := range slices.Concat(e.Names, e.Auth) {
+			if octets += len(word); word == "" || strings.ContainsFunc(word, unicode.IsSpace) || Printable(word) != word {
+				t.Errorf("%q", word)
+			}
+		}
+		if octets > 2*maxReply {
+			t.Errorf("%d octets", octets)
+		}
+		first, _, _ := bytes.Cut(in, []byte("\n"))
+		if rest := bytes.ToUpper(in[len(first):]); e.StartTLS && !bytes.Contains(rest, []byte("STARTTLS")) || e.Pipelining && !bytes.Contains(rest, []byte("PIPELINING")) {
+			t.Errorf("%+v of %q", e, in)
+		}
 	})
 }
 

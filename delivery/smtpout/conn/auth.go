@@ -38,6 +38,7 @@ func (c *Conn) login(ctx context.Context) *fault.Fault {
 	if first != "" {
 		command = append(command, " ", encode(first))
 	}
+	c.mask = newMask(secret, encode(first))
 	if f := c.o.Gate.enter(ctx); f != nil {
 		return c.shared(f)
 	}

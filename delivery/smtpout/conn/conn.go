@@ -39,6 +39,7 @@ type Conn struct {
 	nc       net.Conn // raw, or TLS over it
 	in       *smtpwire.Reader
 	verified bool
+	mask     mask         // of the login
 	cutErr   func() error // ctx.Err of who uses it now
 	release  func() bool  // unbinds it from that ctx
 }
@@ -81,7 +82,9 @@ func (c *Conn) Read(limit time.Duration) (smtpwire.Reply, error) {
 	if err := c.until(c.raw.SetReadDeadline, limit); err != nil {
 		return smtpwire.Reply{}, err
 	}
-	return c.in.Read()
+	r, err := c.in.Read()
+	c.mask.reply(&r, err, c.Login == "")
+	return r, err
 }
 
 // writer is what smtpwire writes through: each write has its own deadline, and in mid-body the peer is listened to.
