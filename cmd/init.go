@@ -94,7 +94,7 @@ func (e *env) runInit(o initOptions) error {
 		e.say("  cd %s\n", o.dir)
 	}
 	if slices.Contains(files, "seed.sql") {
-		e.say("  echo 'DATABASE_URL=postgres://user:password@host/database' > .env\n" +
+		e.say("  echo 'DATABASE_URL=postgres://user:password@host/database' > .env; chmod 600 .env\n" +
 			"  psql DATABASE -f seed.sql     a table to try it with\n")
 	}
 	e.say("  mailblast check       is it all right?\n  mailblast send        send it to the built-in capture server\n")

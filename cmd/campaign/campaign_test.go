@@ -30,7 +30,7 @@ func env(pairs ...string) func(string) (string, bool) {
 	}
 }
 
-var examples = Options{Env: env("DATABASE_URL=postgres://ana:canary-db@db.example/shop?password=canary-query", "SMTP_URL=smtp://ana:canary-url@smtp.acme.example:587",
+var examples = Options{Env: env("DATABASE_URL=postgres://ana:canary-db@db.example/shop?sslmode=verify-full&password=canary-query", "SMTP_URL=smtp://ana:canary-url@smtp.acme.example:587",
 	"SMTP_PASSWORD=canary-password", "MAILBLAST_SECRET=canary-0123456789")}
 
 // folder makes a folder with files and goes there. Names that end in ! are readable by their owner alone.
@@ -138,7 +138,7 @@ func TestExamples(t *testing.T) {
 	if c.SMTP.Host != "smtp.acme.example" || c.SMTP.User != "ana" || c.SMTP.Password.Reveal() != "canary-url" || c.SMTP.TLS != "starttls" {
 		t.Errorf("smtp: %+v", c.SMTP)
 	}
-	if c.Recipients.DSN.Reveal() != "postgres://ana:canary-db@db.example/shop?password=canary-query" || !strings.HasPrefix(c.Recipients.Query, "SELECT email") {
+	if c.Recipients.DSN.Reveal() != "postgres://ana:canary-db@db.example/shop?sslmode=verify-full&password=canary-query" || !strings.HasPrefix(c.Recipients.Query, "SELECT email") {
 		t.Errorf("recipients: %+v", c.Recipients)
 	}
 	if !c.Unsubscribe.Required || c.Layout != "none" || c.Repeat != "never" || c.MaxMessage != 25e6 || c.Retry.For != 4*time.Hour || !c.Retry.Jitter {

@@ -91,6 +91,7 @@ func (l *loader) check(root *source.Node) {
 	l.checkQueues()
 	l.checkRetry()
 	l.checkDirect()
+	l.checkSecrets(root)
 	l.checkRelay("smtp", &c.SMTP, root.Get("smtp"))
 	if c.Fallback != nil {
 		l.checkRelay("fallback", c.Fallback, root.Get("fallback"))

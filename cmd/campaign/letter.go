@@ -3,7 +3,6 @@ package campaign
 import (
 	"fmt"
 	"net/url"
-	"path/filepath"
 	"strings"
 
 	"github.com/mailblast/mailblast/cmd/campaign/secret"
@@ -102,50 +101,6 @@ func secretKey(p *Secret) scalar {
 		return nil
 	}
 	return k
-}
-
-// database is a DSN. Its faults never repeat it, as it may hold a password.
-func database(p *Secret) scalar {
-	var dsn string
-	return scalar{want: "a database", json: jsonPattern(`^(postgres(ql)?://|sqlite:).+`),
-		print: func() string { return redact(p.Reveal()) },
-		parse: func(s string) *misfit {
-			dsn = strings.TrimSpace(s)
-			scheme, rest, _ := strings.Cut(dsn, ":")
-			if scheme != "postgres" && scheme != "postgresql" && scheme != "sqlite" || rest == "" {
-				return &misfit{"it must be postgres://… or sqlite:FILE", ""}
-			}
-			if _, err := url.Parse(dsn); err != nil && scheme != "sqlite" {
-				return &misfit{"it is no URL such as postgres://user:password@host/database", "characters such as @ : / # in a password are written as %40 %3A %2F %23"}
-			}
-			*p = secret.New(dsn)
-			return nil
-		},
-		relative: func(dir string) {
-			if file, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
-				file = strings.TrimPrefix(file, "//")
-				if !filepath.IsAbs(file) {
-					file = filepath.Join(dir, file)
-				}
-				*p = secret.New("sqlite:" + file)
-			}
-		}}
-}
-
-// redact shows a DSN without its password.
-func redact(dsn string) string {
-	if strings.HasPrefix(dsn, "sqlite:") || dsn == "" {
-		return dsn
-	}
-	u, err := url.Parse(dsn)
-	if err != nil {
-		return secret.Masked
-	}
-	if _, has := u.User.Password(); has {
-		u.User = url.User(u.User.Username())
-	}
-	u.RawQuery = "" // may hold a password, too
-	return u.String()
 }
 
 // ours are header fields that the letter sets itself, with the key to use for them.

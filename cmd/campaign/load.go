@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
-
-	"github.com/joho/godotenv"
 
 	"github.com/mailblast/mailblast/cmd/campaign/source"
 )
@@ -58,6 +56,7 @@ func Load(path string, o Options) (*Campaign, error) {
 	l.mapping("", table, root, "")
 	l.check(root)
 	l.order()
+	l.cap()
 	if len(l.faults) > 0 {
 		return nil, l.faults
 	}
@@ -84,18 +83,11 @@ type loader struct {
 
 // open reads a file of at most the size that source takes.
 func (l *loader) open(path string) (*source.File, error) {
-	f, err := os.Open(path)
+	f, info, err := source.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("not a regular file")}
-	}
 	data, err := io.ReadAll(io.LimitReader(f, source.MaxSize+1))
 	if err != nil {
 		return nil, err
@@ -108,47 +100,6 @@ func (l *loader) open(path string) (*source.File, error) {
 	l.files[path] = &read{File: parsed, dir: filepath.Dir(abs), shared: info.Mode().Perm()&0o077 != 0, foreign: source.Foreign(info)}
 	l.faults = append(l.faults, parsed.Faults...)
 	return parsed, nil
-}
-
-// environment sets where variables come from: the process, then .env.
-func (l *loader) environment(o Options) {
-	path, must := o.EnvFile, o.EnvFile != ""
-	if !must {
-		path = filepath.Join(l.c.Dir, ".env")
-	}
-	file, err := readEnv(path)
-	if err != nil && (must || !errors.Is(err, fs.ErrNotExist)) {
-		l.faults = append(l.faults, Fault{Pos: source.Pos{File: path}, Text: err.Error()})
-	}
-	l.env = func(name string) (string, bool) {
-		if o.Env != nil {
-			if v, ok := o.Env(name); ok {
-				return v, true
-			}
-		}
-		v, ok := file[name]
-		return v, ok
-	}
-}
-
-// readEnv never tells what the file holds: the parser's errors would.
-func readEnv(path string) (map[string]string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		if pe, ok := errors.AsType[*fs.PathError](err); ok {
-			return nil, pe.Err
-		}
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, errors.New("it is not a regular file")
-	}
-	vars, err := godotenv.Parse(io.LimitReader(f, source.MaxSize))
-	if err != nil {
-		return nil, errors.New("it is not made of lines such as NAME=value")
-	}
-	return vars, nil
 }
 
 // combine lays campaign.yaml over the nearest mailblast.yaml, key by key, and overrides over both.
@@ -262,6 +213,16 @@ func (l *loader) make(p source.Pos, width int, text, hint string) Fault {
 		return f.Fault(p, width, text, hint)
 	}
 	return Fault{Pos: p, Text: text, Hint: hint, Width: width}
+}
+
+// mostFaults is how many faults are told one by one: nobody reads more, and files made to hurt have thousands.
+const mostFaults = 100
+
+// cap tells of the faults beyond the limit in one.
+func (l *loader) cap() {
+	if more := len(l.faults) - mostFaults; more > 1 {
+		l.faults = append(l.faults[:mostFaults:mostFaults], Fault{Pos: l.faults[mostFaults].Pos, Text: strconv.Itoa(more) + " more faults from here on"})
+	}
 }
 
 // order sorts faults as they stand in the files, the campaign's first.

@@ -68,6 +68,10 @@ func (l *loader) unknown(e source.Entry, fields []field, under string) {
 	if under != "" {
 		what += " under " + under
 	}
+	if len(l.faults) > mostFaults { // it will not be told
+		l.fault(e.At, utf8.RuneCountInString(e.Key), what, "")
+		return
+	}
 	top, _, _ := strings.Cut(under, ".")
 	top, _, _ = strings.Cut(top, "[")
 	hint := ""
@@ -110,7 +114,7 @@ func nearest(word string, candidates []string) string {
 	plain := strings.ReplaceAll(strings.ToLower(word), "-", "_")
 	best, least := "", max(1, len(word)/3)+1
 	for _, c := range candidates {
-		d := distance(plain, c)
+		d := source.Distance(plain, c)
 		if plain == strings.ReplaceAll(c, "-", "_") {
 			d = 0
 		}
@@ -119,32 +123,6 @@ func nearest(word string, candidates []string) string {
 		}
 	}
 	return best
-}
-
-// distance counts the letters to add, drop, change or swap with their neighbour to get from a to b (optimal string
-// alignment).
-func distance(a, b string) int {
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		rows[i][0] = i
-	}
-	for j := range rows[0] {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
-			}
-		}
-	}
-	return rows[len(a)][len(b)]
 }
 
 // orList writes values as "a, b or c".

@@ -54,7 +54,7 @@ const exampleURL = "smtp://user:password@smtp.example.org:587"
 // relayURL takes smtp://user:password@host:port?tls=…. Faults never repeat it, as it may hold a password.
 func (l *loader) relayURL(r *Relay, path string, n *source.Node, s string) {
 	u, err := url.Parse(strings.TrimSpace(s))
-	if err != nil || u.Host == "" || u.Scheme != "smtp" && u.Scheme != "smtps" || u.Path != "" && u.Path != "/" || u.Fragment != "" {
+	if err != nil || u.Host == "" || u.Scheme != "smtp" && u.Scheme != "smtps" || u.Path != "" && u.Path != "/" || u.Fragment != "" || stray(u) {
 		l.fault(n.Pos, n.Width, path+": it is no URL such as "+exampleURL, "characters such as @ : / # in a password are written as %40 %3A %2F %23")
 		return
 	}
@@ -78,12 +78,19 @@ func (l *loader) relayURL(r *Relay, path string, n *source.Node, s string) {
 	}
 	for key, values := range u.Query() {
 		if key != "tls" || u.Scheme == "smtps" {
-			l.fault(n.Pos, n.Width, path+": unknown part ?"+source.Mask(clip(key))+"= of the URL", "only ?tls=starttls, opportunistic or none; more goes into a mapping")
+			l.fault(n.Pos, n.Width, path+": the URL has an unknown part behind its ?", "only ?tls=starttls, opportunistic or none; more goes into a mapping")
 			continue
 		}
 		take(oneOf(&r.TLS, "starttls", "opportunistic", "none"), values[0])
 	}
 	r.Auth = "auto"
+}
+
+// stray tells that a URL was parted in the middle of its password, which has a / ? or # in it: then an @ comes later, and what
+// stands before it would be shown.
+func stray(u *url.URL) bool {
+	name, _, _ := strings.Cut(u.RawQuery, "=")
+	return u.Opaque != "" || strings.Contains(u.Path+u.Fragment+name, "@")
 }
 
 // plaintext looks at a password that stands in the file itself.

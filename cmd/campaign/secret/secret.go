@@ -14,7 +14,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"os"
 	"os/exec"
 	"strings"
 	"time"
@@ -61,15 +60,11 @@ const (
 
 // ReadFile takes the first line of a file that nobody else may read.
 func ReadFile(path string) (Text, error) {
-	f, err := os.Open(path)
+	f, info, err := source.Open(path)
 	if err != nil {
 		return Text{}, fmt.Errorf("password_file: %w", err)
 	}
 	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	if err != nil {
-		return Text{}, fmt.Errorf("password_file: %w", err)
-	}
 	if fault := Private(info); fault != "" {
 		return Text{}, fmt.Errorf("password_file: %s %s", path, fault)
 	}
@@ -116,7 +111,7 @@ func Command(ctx context.Context, what string, argv []string, dir string) (Text,
 		return Text{}, fmt.Errorf("%s: %s did not end within %v", what, argv[0], commandTime)
 	case errors.Is(err, exec.ErrWaitDelay): // it ended well and left a child behind that holds its output open
 	case err != nil:
-		return Text{}, fmt.Errorf("%s: %w%s", what, err, complaint.words())
+		return Text{}, fmt.Errorf("%s: %w%s", what, err, complaint.words(out))
 	}
 	return firstLine(what, out.kept)
 }
@@ -129,11 +124,14 @@ func (b *bounded) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// words gives the first line as part of an error.
-func (b *bounded) words() string {
+// words gives the first line as part of an error, without the secret that the program may have printed all the same.
+func (b *bounded) words(out *bounded) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(string(b.kept)), "\n")
 	if line == "" {
 		return ""
+	}
+	if printed, _, _ := strings.Cut(string(out.kept), "\n"); strings.TrimSpace(printed) != "" {
+		line = strings.ReplaceAll(line, strings.TrimSpace(printed), Masked)
 	}
 	r := []rune(source.Mask(line))
 	return ": " + string(r[:min(len(r), 200)])

@@ -49,10 +49,10 @@ func Expand(s string, env Lookup) (out string, at int, err error) {
 func expandOne(expr string, env Lookup) (string, error) {
 	name, rest, has := strings.Cut(expr, ":")
 	if !isName(name) {
-		return "", fmt.Errorf("${%s} is not a variable: its name must be letters, digits and _", Mask(expr))
+		return "", errors.New("${ } holds no variable: its name must be letters, digits and _") // it may be a part of a secret
 	}
 	if has && !strings.HasPrefix(rest, "-") && !strings.HasPrefix(rest, "?") {
-		return "", fmt.Errorf("${%s} must be ${VAR}, ${VAR:-default} or ${VAR:?message}", Mask(expr))
+		return "", fmt.Errorf("${%s:…} must be ${VAR}, ${VAR:-default} or ${VAR:?message}", name)
 	}
 	value, ok := env(name)
 	switch {

@@ -2,10 +2,7 @@ package source
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/mattn/go-runewidth"
 )
@@ -83,32 +80,4 @@ func window(line string, column, width int) (string, int, int) {
 	to := min(len(r), from+widest)
 	r, column = r[from:to], column-from
 	return string(r), column, max(1, min(width, len(r)-column+1))
-}
-
-// What follows these in a source line is a secret. The value's length is kept, so that the caret still fits.
-var (
-	secretKey = regexp.MustCompile(`(?i)((?:password|secret|token)["']?\s*:\s*)(\$\{[^}]*\}|"(?:[^"\\]|\\.)*"?|'[^']*'?|[^,}#]+)`)
-	userinfo  = regexp.MustCompile(`(://[^:/@\s]*:)(\S+)@`)
-	pair      = regexp.MustCompile(`(?i)((?:password|passwd|pwd)\s*=\s*)([^\s&"']+)`)
-	variable  = regexp.MustCompile(`^["']?\$\{[^}]*\}["']?\s*$`)
-)
-
-// Mask hides what looks like a secret in a line and makes the rest printable.
-func Mask(line string) string {
-	for _, re := range []*regexp.Regexp{secretKey, userinfo, pair} {
-		line = re.ReplaceAllStringFunc(line, func(m string) string {
-			g := re.FindStringSubmatch(m)
-			if variable.MatchString(g[2]) || strings.HasPrefix(g[2], "{") || strings.HasPrefix(g[2], "[") {
-				return m
-			}
-			value := strings.TrimRight(g[2], " ")
-			return strings.Replace(m, g[1]+value, g[1]+strings.Repeat("*", utf8.RuneCountInString(value)), 1)
-		})
-	}
-	return strings.Map(func(r rune) rune {
-		if r == '\t' || !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, line)
 }

@@ -76,13 +76,15 @@ type File struct {
 	Root   *Node // a mapping
 	Faults Faults
 	lines  []string
+	shown  map[int]string // lines that faults have shown, from 1
+	hidden map[int]bool   // lines, from 0, that are all secret
 }
 
 // Fault makes a fault at a place of the file.
 func (f *File) Fault(p Pos, width int, text, hint string) Fault {
 	ft := Fault{Pos: p, Text: text, Hint: hint, Width: width}
 	if p.File == f.Name && p.Line > 0 && p.Line <= len(f.lines) {
-		ft.Excerpt = Mask(f.lines[p.Line-1])
+		ft.Excerpt = f.excerpt(p.Line)
 	}
 	return ft
 }
@@ -136,7 +138,7 @@ func (c *converter) node(n ast.Node, depth int) *Node {
 	case *ast.AliasNode:
 		return c.alias(v, depth)
 	case *ast.TagNode:
-		c.fault(v.Start, "tags such as "+v.Start.Value+" are not used here", "write the value without it")
+		c.fault(v.Start, "tags (!) are not used here", "text that starts with ! needs quotes; else write the value without the tag")
 		return c.node(v.Value, depth+1)
 	}
 	return c.scalar(n)
@@ -153,7 +155,7 @@ func (c *converter) alias(v *ast.AliasNode, depth int) *Node {
 	id := name(v.Value)
 	target, ok := c.anchors[id]
 	if !ok || c.open[id] {
-		c.fault(v.Start, "*"+id+" has no anchor &"+id+" before it", "text that starts with * needs quotes")
+		c.fault(v.Start, "an alias (*) has no anchor (&) before it", "text that starts with * needs quotes")
 		return &Node{Pos: c.pos(v.Start), Kind: Null, Width: 1}
 	}
 	c.open[id] = true
