@@ -142,6 +142,9 @@ func (k *checkup) state(context.Context) error {
 	case !info.IsDir():
 		return k.found(failf(exitIO, "state: %s is not a directory", k.c.State))
 	default:
+		if err := ours(k.c.State); err != nil {
+			return k.found(err)
+		}
 		k.ok("state: %s", k.c.State)
 	}
 	return nil

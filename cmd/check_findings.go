@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -106,7 +105,7 @@ func (k *checkup) print(f finding) {
 	k.broken = errors.Join(k.broken, err)
 }
 
-func (k *checkup) emit(v any) { k.broken = errors.Join(k.broken, json.NewEncoder(k.out).Encode(v)) }
+func (k *checkup) emit(v any) { k.broken = errors.Join(k.broken, k.json(v)) }
 
 // verdict prints the last line and gives the exit code.
 func (k *checkup) verdict() error {

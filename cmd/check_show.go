@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -35,9 +34,8 @@ func (e *env) showConfig(o checkOptions) error {
 		return err
 	}
 	if o.json {
-		enc := json.NewEncoder(e.out)
 		for _, s := range c.Settings() {
-			if err := enc.Encode(struct {
+			if err := e.json(struct {
 				V      int    `json:"v"`
 				Type   string `json:"type"`
 				Key    string `json:"key"`
@@ -106,7 +104,7 @@ func (e *env) showRow(s composer.Skipped, asJSON bool) error {
 		_, err := fmt.Fprintf(e.out, "%s: %s\n", s.Class, screen.Printable(skippedText(s)))
 		return ioFault(err)
 	}
-	return ioFault(json.NewEncoder(e.out).Encode(struct {
+	return ioFault(e.json(struct {
 		V     int    `json:"v"`
 		Type  string `json:"type"`
 		Row   int    `json:"row"`

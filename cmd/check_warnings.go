@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -33,7 +32,7 @@ func (d *desk) showOdd(x odd, asJSON bool) error {
 		_, err := fmt.Fprintf(d.out, "%s: %s\n", kind, screen.Printable(skippedText(x.Skipped)))
 		return ioFault(err)
 	}
-	return ioFault(json.NewEncoder(d.out).Encode(struct {
+	return ioFault(d.json(struct {
 		V    int    `json:"v"`
 		Type string `json:"type"`
 		Kind string `json:"kind"`

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/mailblast/mailblast/cmd/screen"
 )
 
 // env is the process's state. Nothing below this package reads any of it.
@@ -89,3 +91,12 @@ func (e *env) color(tty bool) bool {
 
 func (e *env) set(name string) bool     { return e.value(name) != "" }
 func (e *env) value(name string) string { v, _ := e.lookup(name); return v }
+
+// json writes a value to standard output as one line of JSON.
+func (e *env) json(v any) error {
+	b, err := screen.JSON(v)
+	if err == nil {
+		_, err = e.out.Write(b)
+	}
+	return err
+}

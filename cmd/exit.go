@@ -73,17 +73,18 @@ func (f *fault) hinted(format string, args ...any) *fault {
 	return f
 }
 
-// explain gives the exit code of an error and prints it, with its hint, for a person.
+// explain gives the exit code of an error and prints it, with its hint, for a person. What a server or a list says in it
+// commands no terminal.
 func (e *env) explain(err error) int {
 	if err == nil {
 		return exitOK
 	}
 	f := judge(err)
 	if f.err != nil {
-		fmt.Fprintf(e.err, "mailblast: %s\n", f.err)
+		fmt.Fprintf(e.err, "mailblast: %s\n", printableText(f.err.Error()))
 	}
 	if f.hint != "" {
-		fmt.Fprintf(e.err, "hint: %s\n", f.hint)
+		fmt.Fprintf(e.err, "hint: %s\n", printableText(f.hint))
 	}
 	return f.code
 }

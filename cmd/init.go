@@ -140,6 +140,9 @@ func makeState(dir string) error {
 	if fresh { // what is to survive a power cut lies in it
 		syncDir(filepath.Dir(dir))
 	}
+	if err := ours(dir); err != nil {
+		return err
+	}
 	for name, text := range map[string][]byte{".gitignore": []byte("*\n"), "schema.json": campaign.Schema()} {
 		if _, err := create(filepath.Join(dir, name), text, 0o600); err != nil {
 			return failf(exitIO, "%w", err)

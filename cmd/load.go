@@ -45,7 +45,7 @@ func (e *env) load(path string, overrides ...campaign.Override) (*campaign.Campa
 	}
 	if e.errTTY || e.verbose {
 		for _, w := range c.Warnings {
-			fmt.Fprintln(e.err, "warning: "+w.Format())
+			fmt.Fprintln(e.err, "warning: "+printableText(w.Format()))
 		}
 	}
 	return c, nil
@@ -54,7 +54,7 @@ func (e *env) load(path string, overrides ...campaign.Override) (*campaign.Campa
 // faults prints what is wrong with files and gives the error that says so.
 func (e *env) faults(fs campaign.Faults) error {
 	for _, f := range fs {
-		fmt.Fprintln(e.err, f.Format())
+		fmt.Fprintln(e.err, printableText(f.Format()))
 	}
 	errs := "1 error"
 	if len(fs) != 1 {

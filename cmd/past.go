@@ -60,6 +60,9 @@ func (e *env) oldBook(ctx context.Context, dir string) (*journal.Book, error) {
 		return nil, failf(exitNoInput, "%s: there is no journal: nothing was sent yet", dir).
 			hinted("rehearsals are not remembered; another directory: -C DIR or --state DIR")
 	}
+	if err := ours(dir); err != nil {
+		return nil, err
+	}
 	book, err := journal.Open(ctx, journal.Options{Dir: dir})
 	if err != nil {
 		return nil, stateFault(err)

@@ -1,13 +1,12 @@
 package cmd
 
 import (
-	"bytes"
-	"encoding/json"
 	"slices"
 	"time"
 
 	"github.com/emersion/go-message/mail"
 
+	"github.com/mailblast/mailblast/cmd/screen"
 	"github.com/mailblast/mailblast/delivery/address"
 )
 
@@ -114,16 +113,7 @@ func (s *sheet) json() ([]byte, error) {
 			l.BCC = append(l.BCC, mailboxJSON{Address: a.String()})
 		}
 	}
-	return jsonLine(l)
-}
-
-// jsonLine is JSON with < and > as they are, for people who read HTML in it.
-func jsonLine(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(v)
-	return b.Bytes(), err
+	return screen.JSON(l)
 }
 
 func mailboxes(h mail.Header, name string) ([]mailboxJSON, error) {

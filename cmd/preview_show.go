@@ -3,7 +3,6 @@ package cmd
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -104,6 +103,9 @@ func (d *desk) print(s *sheet, format string) (err error) {
 	if len(s.why) > 0 && (format == "" || format == "text") {
 		out += "\n"
 	}
+	if d.outTTY { // a letter as it is may hold commands to the terminal
+		out = printableText(strings.ReplaceAll(out, "\r\n", "\n"))
+	}
 	_, err = io.WriteString(d.out, out)
 	return ioFault(err)
 }
@@ -128,7 +130,7 @@ func (d *desk) showUnfit(s *sheet, u *delivery.Unfit, format string) error {
 		return err
 	}
 	if format == "json" {
-		return ioFault(json.NewEncoder(d.out).Encode(unfitJSON{1, "letter", s.row.Number, s.row.Line, s.why, u.Text}))
+		return ioFault(d.json(unfitJSON{1, "letter", s.row.Number, s.row.Line, s.why, u.Text}))
 	}
 	out := d.out
 	if format == "eml" || format == "html" {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/emersion/go-message"
 	"github.com/emersion/go-message/mail"
@@ -142,4 +143,26 @@ func printableText(text string) string {
 		}
 	}
 	return b.String()
+}
+
+// printing writes text for a terminal, which it keeps from being commanded.
+type printing struct {
+	w    io.Writer
+	left []byte // of a character that is not whole yet
+}
+
+func (p *printing) Write(b []byte) (int, error) {
+	text := append(p.left, b...)
+	whole := len(text)
+	for i := max(0, whole-utf8.UTFMax); i < len(text); i++ {
+		if utf8.RuneStart(text[i]) && !utf8.FullRune(text[i:]) {
+			whole = i
+			break
+		}
+	}
+	if _, err := io.WriteString(p.w, printableText(string(text[:whole]))); err != nil {
+		return 0, err
+	}
+	p.left = append([]byte(nil), text[whole:]...)
+	return len(b), nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"slices"
@@ -80,7 +81,11 @@ func (e *env) runReport(ctx context.Context, o reportOptions) (err error) {
 		return stopped(ctx, stateFault(err))
 	}
 	if o.out == "" {
-		return e.writeReport(ctx, e.out, src, o, report.TextOptions{Width: e.outWidth(), Color: e.color(e.outTTY)})
+		out := e.out
+		if e.outTTY && o.format == "csv" { // it has the list's values as they are
+			out = &printing{w: out}
+		}
+		return e.writeReport(ctx, out, src, o, report.TextOptions{Width: e.outWidth(), Color: e.color(e.outTTY)})
 	}
 	f, err := private(o.out)
 	if err != nil {
@@ -104,14 +109,19 @@ func (e *env) writeReport(ctx context.Context, w io.Writer, src report.Source, o
 	return ioFault(r.Text(w, layout))
 }
 
-// private opens a file to write that nobody else can read: it may hold everybody's address.
+// private opens a file to write that nobody else can read: it may hold everybody's address. A file that is there gives way to
+// a new one, so that whoever has it open, and could read it before, sees nothing of what is written now.
 func private(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	how := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	if info, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode().IsRegular() && os.Remove(path) == nil {
+		how |= os.O_EXCL // what comes in its place meanwhile is somebody else's
+	}
+	f, err := os.OpenFile(path, how, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	info, err := f.Stat()
-	if err == nil && info.Mode().IsRegular() { // it may have been there, with other rights
+	if err == nil && info.Mode().IsRegular() { // it may be there still, with other rights
 		err = f.Chmod(0o600)
 	}
 	if err != nil {

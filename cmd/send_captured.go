@@ -18,12 +18,8 @@ func (p *pipeline) keepCaptured(ctx context.Context) error {
 		if p.lingers() {
 			return nil
 		}
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			cache = os.TempDir()
-		}
-		dir = filepath.Join(cache, "mailblast", "captured", p.c.Name)
-		if err := os.RemoveAll(dir); err != nil {
+		var err error
+		if dir, err = p.capturedDir(); err != nil {
 			return ioFault(err)
 		}
 	}
@@ -33,6 +29,17 @@ func (p *pipeline) keepCaptured(ctx context.Context) error {
 	}
 	_, err = fmt.Fprintf(p.out, "%d letters kept in %s\n", n, dir)
 	return ioFault(err)
+}
+
+// capturedDir is where the letters of the campaign's last rehearsal lie. Without a place of the user's own it is a new one each
+// time: in one that everybody knows and may write to, somebody else could have put a link.
+func (p *pipeline) capturedDir() (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return os.MkdirTemp("", "mailblast-captured-")
+	}
+	dir := filepath.Join(cache, "mailblast", "captured", p.c.Name)
+	return dir, os.RemoveAll(dir)
 }
 
 // lingers tells that a person may want to look at the captured letters.

@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"strings"
@@ -96,7 +95,7 @@ func (e *env) machine(asJSON bool, run func() error) error {
 	if f.summed { // the summary was the last line already
 		return err
 	}
-	return errors.Join(err, json.NewEncoder(e.out).Encode(said))
+	return errors.Join(err, e.json(said))
 }
 
 // inDoubt is how many deliveries could be unknown after a crash: those between dot and outcome at one instant, which is one

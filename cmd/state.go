@@ -74,6 +74,25 @@ func (s *store) close() error {
 	return errors.Join(errs...)
 }
 
+// ours refuses a state directory that belongs to somebody else or that others can write to, and one with a symbolic link in it:
+// what is written there, and made private, would be another file.
+func ours(dir string) error {
+	if err := lock.CheckOwner(dir); err != nil {
+		return failf(exitIO, "%w", err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return failf(exitIO, "%w", err)
+	}
+	for _, e := range entries {
+		if e.Type()&fs.ModeSymlink != 0 {
+			return failf(exitIO, "%s: it is a symbolic link, which the state directory must not have", filepath.Join(dir, e.Name())).
+				hinted("remove it; the directory itself may be a link, or lie elsewhere: state: DIR")
+		}
+	}
+	return nil
+}
+
 // secret gives what every Message-ID and token is derived from: the campaign's own, or the one of the state directory,
 // which is made on first use. A rehearsal makes no file.
 func secret(c *campaign.Campaign, rehearsal bool) ([]byte, error) {
@@ -81,15 +100,9 @@ func secret(c *campaign.Campaign, rehearsal bool) ([]byte, error) {
 		return []byte(c.Secret.Reveal()), nil
 	}
 	path := filepath.Join(c.State, "secret")
-	b, err := os.ReadFile(path)
-	if err == nil {
-		if b = []byte(strings.TrimSpace(string(b))); len(b) < 16 {
-			return nil, failf(exitData, "%s: the secret is shorter than 16 characters", path).hinted("restore it from a backup; a new one changes every Message-ID")
-		}
-		return b, nil
-	}
+	b, err := kept(path, rehearsal)
 	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, failf(exitIO, "%w", err)
+		return b, err
 	}
 	raw := make([]byte, 32)
 	if _, err := rand.Read(raw); err != nil {
@@ -104,9 +117,36 @@ func secret(c *campaign.Campaign, rehearsal bool) ([]byte, error) {
 		return nil, failf(exitIO, "%w", err)
 	}
 	if !made { // another process was quicker
-		return secret(c, rehearsal)
+		return kept(path, rehearsal)
 	}
 	return text, nil
+}
+
+// kept reads the secret of the state directory, and takes it from the sight of others; a rehearsal changes nothing. The error
+// is fs.ErrNotExist when there is none.
+func kept(path string, rehearsal bool) ([]byte, error) {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	case err != nil:
+		return nil, failf(exitIO, "%w", err)
+	case !info.Mode().IsRegular():
+		return nil, failf(exitIO, "%s: it is not a regular file", path).hinted("remove it, or write secret: ${VAR} into the campaign")
+	}
+	if info.Mode().Perm()&0o077 != 0 && !rehearsal {
+		if err := os.Chmod(path, 0o600); err != nil {
+			return nil, failf(exitIO, "%w", err)
+		}
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, failf(exitIO, "%w", err)
+	}
+	if b = []byte(strings.TrimSpace(string(b))); len(b) < 16 {
+		return nil, failf(exitData, "%s: the secret is shorter than 16 characters", path).hinted("restore it from a backup; a new one changes every Message-ID")
+	}
+	return b, nil
 }
 
 // lock takes the campaign's lock, so that it is never sent by two at once.

@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -82,7 +81,7 @@ func (e *env) runStatus(ctx context.Context, o statusOptions) (err error) {
 		return stopped(ctx, err)
 	}
 	if o.json {
-		return ioFault(json.NewEncoder(e.out).Encode(s))
+		return ioFault(e.json(s))
 	}
 	e.printStatus(s)
 	return nil

@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"encoding/json"
 	"fmt"
 	"runtime"
 
@@ -29,7 +28,7 @@ func (e *env) printVersion(asJSON bool) error {
 		Arch    string `json:"arch"`
 	}{e.version, runtime.Version(), runtime.GOOS, runtime.GOARCH}
 	if asJSON {
-		return json.NewEncoder(e.out).Encode(v)
+		return e.json(v)
 	}
 	_, err := fmt.Fprintf(e.out, "mailblast %s (%s, %s/%s)\n", v.Version, v.Go, v.OS, v.Arch)
 	return err

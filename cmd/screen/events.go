@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"sync"
+	"unicode/utf16"
 )
 
 // Events writes what happens as JSON, one object a line, each beginning with its version and type. It is safe for
@@ -21,13 +22,10 @@ type Events struct {
 // Emit writes one event: plan, progress, recipient, warning, summary or error. fields must encode to a JSON object. After a
 // write has failed it does nothing.
 func (e *Events) Emit(kind string, fields any) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(fields); err != nil {
+	body, err := JSON(fields)
+	if err != nil {
 		return fmt.Errorf("event %s: %w", kind, err)
 	}
-	body := b.Bytes()
 	if len(body) < 3 || body[0] != '{' {
 		return fmt.Errorf("event %s: %T is no JSON object", kind, fields)
 	}
@@ -45,6 +43,35 @@ func (e *Events) Emit(kind string, fields any) error {
 		return fmt.Errorf("event %s: %w", kind, err)
 	}
 	return nil
+}
+
+// JSON gives a value as one line of JSON, with < and > as they are, for people who read HTML in it. What a terminal could
+// take for a command is escaped in it, which means the same to whoever decodes it.
+func JSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	text := b.Bytes()[:b.Len()-1]
+	if bytes.IndexFunc(text, hostile) < 0 {
+		return b.Bytes(), nil
+	}
+	var out bytes.Buffer
+	for _, r := range string(text) {
+		switch {
+		case !hostile(r):
+			out.WriteRune(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&out, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&out, `\u%04x`, r)
+		}
+	}
+	out.WriteByte('\n')
+	return out.Bytes(), nil
 }
 
 type progressEvent struct {

@@ -205,3 +205,24 @@ func TestWriteParts(t *testing.T) {
 		t.Errorf("%.80q", got)
 	}
 }
+
+// FuzzJSON writes any text as JSON: it reads back the same, and commands no terminal.
+func FuzzJSON(f *testing.F) {
+	for _, s := range []string{"", "<a>&", "\x1b[31m\u009b\u202e", "\U000e0001\ufeff\ufffd", "\u2028\x7f\x00", "é\xff"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		line, err := JSON(map[string]string{"text": text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, ended := strings.CutSuffix(string(line), "\n")
+		if !ended || Printable(body) != body {
+			t.Errorf("%q", line)
+		}
+		var got map[string]string
+		if err := json.Unmarshal(line, &got); err != nil || utf8.ValidString(text) && got["text"] != text {
+			t.Errorf("%q became %s, which reads %q, %v", text, line, got["text"], err)
+		}
+	})
+}

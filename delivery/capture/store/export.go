@@ -4,21 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 )
 
-// Export writes each kept message, as it came, to a file in dir, oldest first.
-func (s *Store[N]) Export(ctx context.Context, dir string) (int, error) {
+// Export writes each kept message, as it came, to a file in dir, oldest first. A file of that name gives way to a new one.
+func (s *Store[N]) Export(ctx context.Context, dir string) (n int, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return 0, err
 	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, root.Close()) }()
 	s.mu.Lock()
 	es := slices.Clone(s.entries)
 	s.mu.Unlock()
-	n := 0
 	for _, e := range es {
 		if err := ctx.Err(); err != nil {
 			return n, err
@@ -28,7 +32,7 @@ func (s *Store[N]) Export(ctx context.Context, dir string) (int, error) {
 			continue // dropped meanwhile
 		}
 		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, e.FileName(env)), body, 0o600)
+			err = replace(root, e.FileName(env), body)
 		}
 		if err != nil {
 			return n, err
@@ -36,6 +40,19 @@ func (s *Store[N]) Export(ctx context.Context, dir string) (int, error) {
 		n++
 	}
 	return n, nil
+}
+
+// replace writes a file that nobody else can read and nobody has put there.
+func replace(root *os.Root, name string, body []byte) error {
+	if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(body)
+	return errors.Join(err, f.Close())
 }
 
 // FileName is a number and the first recipient, in letters that mean nothing to any file system.
