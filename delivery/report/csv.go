@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/mailblast/mailblast/delivery"
 )
@@ -18,7 +19,7 @@ var States = []string{"failed", "unknown", "sent", "suppressed", "skipped", "pen
 
 // CSV writes the deliveries of one state, or all for an empty one, with the columns of their row, then error,
 // smtp_code, enhanced_code and tried_at (RFC 3339). The line of somebody in cc or bcc has that person's address in place of
-// the row's, for it speaks of no other. A value that a spreadsheet would take for a formula begins with '.
+// the row's, for it speaks of no other. What a spreadsheet would take for a formula begins with '.
 func CSV(ctx context.Context, w io.Writer, s Source, only string) error {
 	if only != "" && !slices.Contains(States, only) {
 		return fmt.Errorf("report: no such state %q: it is one of %s", only, strings.Join(States, ", "))
@@ -136,9 +137,35 @@ func (t *table) row(to string, fields []string, state string, tail ...string) {
 // write guards every field; the writer keeps its first error until the end.
 func (t *table) write(record []string) {
 	for i, f := range record {
-		if f != "" && strings.IndexByte("=+-@\t\r", f[0]) >= 0 {
-			record[i] = "'" + f
-		}
+		record[i] = guarded(f)
 	}
 	_ = t.w.Write(record)
+}
+
+// guarded keeps a spreadsheet from taking a value for a formula. One that is set to part cells at semicolons or tabs sees the
+// beginning of a cell in the middle of a value, and there a quote of ours is a sign like any other.
+func guarded(f string) string {
+	var b strings.Builder
+	done := 0
+	for begin := 0; begin >= 0 && begin < len(f); {
+		if formula(f[begin:]) {
+			b.WriteString(f[done:begin] + "'")
+			done = begin
+		}
+		next := strings.IndexAny(f[begin:], ";\t\r\n")
+		if next < 0 {
+			break
+		}
+		begin += next + 1
+	}
+	if done == 0 && b.Len() == 0 {
+		return f
+	}
+	return b.String() + f[done:]
+}
+
+// formula tells whether a spreadsheet might calculate what begins here; some take the wide signs of East Asia for the narrow.
+func formula(s string) bool {
+	r, _ := utf8.DecodeRuneInString(strings.TrimLeft(s, " \""))
+	return strings.ContainsRune("=+-@\t\r＝＋－＠", r)
 }

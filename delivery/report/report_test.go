@@ -266,3 +266,55 @@ func TestFaults(t *testing.T) {
 		t.Errorf("unknown state: %v", err)
 	}
 }
+
+func TestGuarded(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "", "Ana": "Ana", "a-b=c": "a-b=c", "=1+1": "'=1+1", "+49 1": "'+49 1", "-1": "'-1", "@A1": "'@A1", "\tx": "'\tx", "\r=1": "'\r'=1",
+		" =1": "' =1", "\"=1": "'\"=1", "＝1": "'＝1", "a;=1;b": "a;'=1;b", "a\t@x": "a\t'@x", "a\n- b\n- c": "a\n'- b\n'- c", "a; \"=cmd|' /C calc'!A0": "a;' \"=cmd|' /C calc'!A0",
+		"a;b": "a;b", "a,=1": "a,=1", "\xff;=\xff": "\xff;'=\xff",
+	} {
+		if got := guarded(in); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}
+
+// FuzzCSV writes any values: they read back, and however a spreadsheet parts its cells, none is a formula.
+func FuzzCSV(f *testing.F) {
+	for _, s := range []string{"=1+1", ";=1", "a\t=1", "\"=1", "x\n=1", "a,\"=cmd|' /C calc'!A0\"", "-", ";\";=1", "\r\n@", "＝1", "'=1", "a;\";\"=1"} {
+		f.Add(s, "jo@x.test", s)
+	}
+	f.Fuzz(func(t *testing.T, value, to, text string) {
+		o := outcome(1, delivery.Failed, to)
+		o.Text, o.Enhanced = text, value
+		s := Source{Outcomes: seq([]delivery.Outcome{o}), Columns: []string{"email", "a", value},
+			Fields: func(context.Context, delivery.ID) ([]string, error) { return []string{to, value, "x"}, nil }}
+		var b bytes.Buffer
+		if err := CSV(t.Context(), &b, s, ""); err != nil {
+			t.Fatal(err)
+		}
+		rows, err := csv.NewReader(strings.NewReader(b.String())).ReadAll()
+		if err != nil || len(rows) != 2 {
+			t.Fatalf("%q: %d rows, %v", b.String(), len(rows), err)
+		}
+		bare := func(s string) string { return strings.NewReplacer("'", "", "\r", "").Replace(s) }
+		if got := rows[1][1]; bare(got) != bare(value) {
+			t.Errorf("%q reads back %q", value, got)
+		}
+		for _, comma := range ",;\t" {
+			r := csv.NewReader(strings.NewReader(b.String()))
+			r.Comma, r.LazyQuotes, r.FieldsPerRecord = comma, true, -1
+			rows, err := r.ReadAll()
+			if err != nil {
+				t.Fatalf("%q: %v", b.String(), err)
+			}
+			for _, row := range rows {
+				for _, cell := range row {
+					if formula(cell) && strings.Trim(cell, "\t\r\" ") != "" {
+						t.Errorf("parted at %q, %q is a formula in %q", comma, cell, b.String())
+					}
+				}
+			}
+		}
+	})
+}
