@@ -1,7 +1,11 @@
 package letter_test
 
 import (
+	"bytes"
 	"errors"
+	"net/mail"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/mailblast/mailblast/composer"
@@ -31,9 +35,10 @@ func FuzzValue(f *testing.F) {
 func FuzzTemplate(f *testing.F) {
 	for _, s := range []string{
 		"{{ .v }}", "{{ if .v }}a{{ end }}", "{{ range 9 }}{{ . }}{{ end }}", "# a\n\n{{ if .v }}\n- b\n{{ end }}\n", "<!--[if mso]>{{ .v }}<![endif]-->",
-		"<a href='{{ .v }}'>", "{{ define \"a\" }}{{ end }}{{ template \"a\" . }}", "{{ `}}` }}", "| a |\n|---|\n| {{ .v }} |", "{{/* x */}}", "{{ col \"v\" }}",
+		"---\nsubject: \"{{ .v }}\"\n---\n{{ .v }}", "{{ printf .v 1 }}", "{{ $x := list .v }}{{ range 40 }}{{ $x = list $x $x }}{{ end }}{{ $x }}", "<a href='{{ .v }}'>", "{{ define \"a\" }}{{ end }}{{ template \"a\" . }}", "{{ `}}` }}", "| a |\n|---|\n| {{ .v }} |", "{{/* x */}}", "{{ col \"v\" }}",
 	} {
 		f.Add(s, "v")
+		f.Add(s, "a\r\nBcc: eve@x.test\r\n\r\n.\r\n")
 	}
 	f.Fuzz(func(t *testing.T, text, v string) {
 		for _, name := range []string{"a.txt", "a.html", "a.md"} {
@@ -52,6 +57,29 @@ func FuzzTemplate(f *testing.F) {
 				t.Fatal(err)
 			}
 			checkWire(t, msg)
+			oneOfEach(t, msg)
 		}
 	})
+}
+
+// oneOfEach holds the header of a letter whose campaign sets no field of its own against what it must be made of.
+func oneOfEach(t failer, msg []byte) {
+	t.Helper()
+	m, err := mail.ReadMessage(bytes.NewReader(msg))
+	if err != nil {
+		t.Fatalf("net/mail: %v", err)
+	}
+	for _, key := range []string{"From", "To", "Subject", "Message-Id", "Date", "Mime-Version", "Content-Type"} {
+		if len(m.Header[key]) != 1 {
+			t.Fatalf("%d fields %s", len(m.Header[key]), key)
+		}
+	}
+	for key := range m.Header {
+		if !strings.HasPrefix(key, "Content-") && !slices.Contains([]string{"From", "To", "Subject", "Message-Id", "Date", "Mime-Version", "Auto-Submitted"}, key) {
+			t.Fatalf("a field %s", key)
+		}
+	}
+	if list, err := m.Header.AddressList("To"); err != nil || len(list) != 1 || list[0].Address != "jo@example.com" {
+		t.Fatalf("to %v, %v", list, err)
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"net/url"
 	"strings"
 
 	"github.com/mailblast/mailblast/composer/letter/vocabulary"
@@ -34,7 +33,7 @@ func (r *Renderer) functions() map[string]any {
 		stepRaw:           raw,
 		stepDig:           dig,
 		stepDerived:       func() string { return r.row.Content },
-		stepQuery:         func(v any) any { return query(v) },
+		stepQuery:         all["urlquery"],
 	})
 	return all
 }
@@ -59,13 +58,6 @@ func (r *Renderer) textFunctions() map[string]any {
 	all := r.functions()
 	maps.Copy(all, vocabulary.TextForms())
 	return all
-}
-
-func query(v any) any {
-	if v == nil {
-		return nil
-	}
-	return url.QueryEscape(vocabulary.Text(v))
 }
 
 func functionNames() iter.Seq[string] { return maps.Keys((&Renderer{}).functions()) }

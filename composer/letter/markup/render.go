@@ -265,10 +265,7 @@ func (r *Renderer) tick() (bool, error) {
 	if r.steps++; r.steps > maxSteps {
 		return false, &Held{Text: fmt.Sprintf("its loops take more than %d turns", maxSteps)}
 	}
-	if r.steps%256 == 0 {
-		return true, r.late()
-	}
-	return true, nil
+	return true, r.late()
 }
 
 func (r *Renderer) late() error {

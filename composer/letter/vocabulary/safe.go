@@ -163,7 +163,7 @@ func markdown(v any) (any, error) {
 		return nil, err
 	}
 	if b.Len() > MaxText {
-		return nil, fmt.Errorf("a text grows longer than %d octets", MaxText)
+		return nil, errGrows
 	}
 	return htmltemplate.HTML(b.String()), nil
 }
@@ -176,7 +176,7 @@ func nl2br(v any) (any, error) {
 	s := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(Text(v))
 	s = strings.ReplaceAll(htmltemplate.HTMLEscapeString(s), "\n", "<br>\n")
 	if len(s) > MaxText {
-		return nil, fmt.Errorf("a text grows longer than %d octets", MaxText)
+		return nil, errGrows
 	}
 	return htmltemplate.HTML(s), nil
 }

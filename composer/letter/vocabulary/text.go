@@ -39,7 +39,7 @@ func replace(old, with string, v any) (any, error) {
 	}
 	s := Text(v)
 	if n := strings.Count(s, old); n > 0 && len(s)+n*(len(with)-len(old)) > MaxText {
-		return nil, fmt.Errorf("a text grows longer than %d octets", MaxText)
+		return nil, errGrows
 	}
 	return strings.ReplaceAll(s, old, with), nil
 }
@@ -68,6 +68,9 @@ func join(sep string, v any) (any, error) {
 		return nil, nil
 	}
 	vs, err := elements(v)
+	if err == nil && len(vs)*len(sep) > 2*MaxText {
+		err = errGrows
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -79,6 +82,9 @@ func join(sep string, v any) (any, error) {
 }
 
 func printf(format string, args ...any) (any, error) {
+	if err := broad(format, args); err != nil {
+		return nil, err
+	}
 	return printed(func(a ...any) string { return fmt.Sprintf(format, a...) }, args)
 }
 

@@ -22,20 +22,12 @@ func Text(v any) string {
 	return text.Of(v)
 }
 
-// capped keeps a text within MaxText.
-func capped(s string) (any, error) {
-	if len(s) > MaxText {
-		return nil, fmt.Errorf("a text grows longer than %d octets", MaxText)
-	}
-	return s, nil
-}
-
-func onText(f func(string) string) func(any) any {
-	return func(v any) any {
+func onText(f func(string) string) func(any) (any, error) {
+	return func(v any) (any, error) {
 		if v == nil {
-			return nil
+			return nil, nil
 		}
-		return f(Text(v))
+		return capped(f(Text(v)))
 	}
 }
 
@@ -69,7 +61,7 @@ func ternary(yes, no, v any) (any, error) {
 	return no, nil
 }
 
-func list(vs ...any) []any { return vs }
+func list(vs ...any) ([]any, error) { return vs, light(vs...) }
 
 func dict(pairs ...any) (map[string]any, error) {
 	if len(pairs)%2 != 0 {
@@ -79,7 +71,7 @@ func dict(pairs ...any) (map[string]any, error) {
 	for i := 0; i < len(pairs); i += 2 {
 		m[Text(pairs[i])] = pairs[i+1]
 	}
-	return m, nil
+	return m, light(m)
 }
 
 // elements gives a list's values.
