@@ -53,6 +53,14 @@ func (ca *CA) Server(names ...string) *tls.Config {
 	return ca.server(epoch.AddDate(100, 0, 0), names)
 }
 
+// SelfSigned is Server with a certificate that vouches for itself.
+func (ca *CA) SelfSigned(names ...string) *tls.Config {
+	return (&CA{t: ca.t}).server(epoch.AddDate(100, 0, 0), names)
+}
+
+// Stranger gives another CA, which nobody trusts.
+func (ca *CA) Stranger() *CA { return NewCA(ca.t) }
+
 // Expired is Server with a certificate whose time is over.
 func (ca *CA) Expired(names ...string) *tls.Config {
 	return ca.server(epoch.Add(-time.Hour), names)
@@ -71,7 +79,11 @@ func (ca *CA) server(end time.Time, names []string) *tls.Config {
 			tmpl.DNSNames = append(tmpl.DNSNames, n)
 		}
 	}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, ca.cert, &key.PublicKey, ca.key)
+	parent, signer := ca.cert, ca.key
+	if parent == nil {
+		parent, signer = tmpl, key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, parent, &key.PublicKey, signer)
 	if err != nil {
 		ca.t.Fatal(err)
 	}

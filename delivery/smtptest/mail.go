@@ -52,10 +52,12 @@ func (s *session) body() error {
 		if line == ".\r\n" {
 			break
 		}
+		s.watch.line(line)
 		if keep {
 			s.data.WriteString(strings.TrimPrefix(line, "."))
 		}
 	}
+	s.watch.mail, s.watch.rcpt = false, false
 	err := s.event("dot", func() error {
 		s.accept()
 		return s.say("250 2.0.0 queued")

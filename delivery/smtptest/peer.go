@@ -3,7 +3,7 @@
 //
 //  1. Start listens on a loopback address, or on none: Dial gives in-memory connections, for virtual time;
 //  2. each connection goes by its Script: what to do instead of the proper reply, at which command;
-//  3. Messages, Commands, Connections tell afterwards what the peer saw.
+//  3. Messages, Commands, Connections and Violations tell afterwards what the peer saw.
 package smtptest
 
 import (
@@ -26,6 +26,7 @@ type Options struct {
 	User       string                              // demands AUTH as this user
 	Password   string                              // of User; for XOAUTH2 the token
 	Latency    time.Duration                       // before each reply to a command or group
+	Most       int                                 // connections at once, one more is turned away with a 421; 0 is any number
 	Reply      func(verb, arg string) string       // the reply instead of the proper one; "" is the proper one
 	Data       func(from string, to []string) bool // false: keep nothing of the message's octets
 	Scripts    []string                            // one a connection, in order; the last one goes on. See parse
@@ -53,7 +54,10 @@ type Peer struct {
 	conns    map[net.Conn]struct{}
 	count    int
 	most     int
+	turned   int
 	commands []string
+	grouped  map[int]int // by connection
+	breaches []string
 	messages []Message
 	closed   bool
 	ended    chan struct{} // closed by Close
@@ -62,7 +66,7 @@ type Peer struct {
 // Start runs a Peer until the test ends.
 func Start(t testing.TB, o Options) *Peer {
 	t.Helper()
-	p := &Peer{t: t, o: o, conns: map[net.Conn]struct{}{}, ended: make(chan struct{})}
+	p := &Peer{t: t, o: o, conns: map[net.Conn]struct{}{}, grouped: map[int]int{}, ended: make(chan struct{})}
 	for _, s := range o.Scripts {
 		rules, err := parse(s)
 		if err != nil {
@@ -101,6 +105,11 @@ func (p *Peer) take(nc net.Conn) bool {
 	}
 	p.conns[nc] = struct{}{}
 	p.count++
+	if full := p.o.Most > 0 && len(p.conns) > p.o.Most; full {
+		p.turned++
+		p.work.Go(func() { p.turnAway(nc) })
+		return true
+	}
 	p.most = max(p.most, len(p.conns))
 	s := newSession(p, nc, p.count)
 	p.work.Go(func() {
@@ -111,6 +120,14 @@ func (p *Peer) take(nc net.Conn) bool {
 		p.mu.Unlock()
 	})
 	return true
+}
+
+func (p *Peer) turnAway(nc net.Conn) {
+	_, _ = nc.Write([]byte("421 4.7.0 too many connections from you\r\n"))
+	_ = nc.Close()
+	p.mu.Lock()
+	delete(p.conns, nc)
+	p.mu.Unlock()
 }
 
 // Dial gives a connection in memory, whatever address is asked for.
@@ -182,6 +199,13 @@ func (p *Peer) Count(verb string) (n int) {
 	return n
 }
 
+// TurnedAway tells how many connections were more than Options.Most.
+func (p *Peer) TurnedAway() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.turned
+}
+
 // Connections tells how many connections there were, how many were open at once, and how many are open now.
 func (p *Peer) Connections() (total, most, open int) {
 	p.mu.Lock()
@@ -189,9 +213,26 @@ func (p *Peer) Connections() (total, most, open int) {
 	return p.count, p.most, len(p.conns)
 }
 
-func (p *Peer) log(conn int, line string) {
+// Pipelined tells how many commands on a connection, counted from 1, did not wait for the reply to the one before.
+func (p *Peer) Pipelined(conn int) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.grouped[conn]
+}
+
+// Violations gives what the clients did that the RFCs or the peer's EHLO do not allow, each with its connection's number.
+func (p *Peer) Violations() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]string(nil), p.breaches...)
+}
+
+func (p *Peer) log(conn int, line string, more bool) {
 	p.mu.Lock()
 	p.commands = append(p.commands, strconv.Itoa(conn)+" "+line)
+	if more {
+		p.grouped[conn]++
+	}
 	p.mu.Unlock()
 }
 

@@ -34,7 +34,7 @@ type action struct {
 //	times N text  write the line N times
 //	blow N        write N octets without line end
 //	wait D        wait
-//	skip N        read N octets of body (after a 354)
+//	skip N        read N octets of body (after a 354), and none beyond them
 //	accept        keep the message, without replying
 //	ok            reply as is proper (a message at dot is kept)
 //	drop, rst     close; close with a reset

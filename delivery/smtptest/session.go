@@ -2,10 +2,7 @@ package smtptest
 
 import (
 	"bufio"
-	"crypto/tls"
-	"encoding/base64"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -23,6 +20,8 @@ type session struct {
 	br    *bufio.Reader
 	rules []rule
 	seen  map[string]int
+	watch watch
+	hello *strings.Builder // collects the reply to EHLO
 
 	tls    bool
 	authed bool
@@ -33,7 +32,7 @@ type session struct {
 }
 
 func newSession(p *Peer, nc net.Conn, n int) *session {
-	s := &session{p: p, n: n, raw: nc, nc: nc, br: bufio.NewReaderSize(nc, 64<<10), seen: map[string]int{}}
+	s := &session{p: p, n: n, raw: nc, nc: nc, br: bufio.NewReaderSize(nc, 64<<10), seen: map[string]int{}, watch: watch{p: p, n: n}}
 	if k := len(p.scripts); k > 0 {
 		s.rules = p.scripts[min(n, k)-1]
 	}
@@ -52,8 +51,10 @@ func (s *session) serve() {
 		if err != nil {
 			return
 		}
+		more := s.br.Buffered() > 0
+		s.watch.command(line, more)
 		line = strings.TrimRight(line, "\r\n")
-		s.p.log(s.n, line)
+		s.p.log(s.n, line, more)
 		if s.command(line) != nil {
 			return
 		}
@@ -95,15 +96,14 @@ func (s *session) act(a action, proper func() error) error {
 		}
 		return nil
 	case "times":
-		return s.write(strings.Repeat(a.text+"\r\n", a.n))
+		return s.repeat(a.text+"\r\n", a.n)
 	case "blow":
-		return s.write(strings.Repeat("x", a.n))
+		return s.repeat("x", a.n)
 	case "wait":
 		s.sleep(a.d)
 		return nil
 	case "skip":
-		_, err := io.CopyN(io.Discard, s.br, int64(a.n))
-		return err
+		return s.skip(a.n)
 	case "accept":
 		s.accept()
 		return nil
@@ -127,6 +127,27 @@ func (s *session) end(verb string) error {
 	return errClosed
 }
 
+// repeat writes text n times, in pieces, so that the peer's own memory stays flat.
+func (s *session) repeat(text string, n int) error {
+	each := max(4096/len(text), 1)
+	piece := strings.Repeat(text, each)
+	for ; n > 0; n -= each {
+		if err := s.write(piece[:min(n, each)*len(text)]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// skip reads n octets and none beyond them: those stay unread, and a connection in memory tells its client so.
+func (s *session) skip(n int) error {
+	held, err := s.br.Discard(min(n, s.br.Buffered()))
+	if err == nil && n > held {
+		_, err = io.CopyN(io.Discard, s.nc, int64(n-held))
+	}
+	return err
+}
+
 func (s *session) half() error {
 	if tc, ok := s.raw.(*net.TCPConn); ok {
 		return tc.CloseWrite()
@@ -147,6 +168,10 @@ func (s *session) sleep(d time.Duration) {
 func (s *session) say(line string) error { return s.write(line + "\r\n") }
 
 func (s *session) write(text string) error {
+	s.watch.told(text)
+	if s.hello != nil && s.hello.Len() < 64<<10 {
+		s.hello.WriteString(text)
+	}
 	_, err := io.WriteString(s.nc, text)
 	return err
 }
@@ -156,6 +181,13 @@ func (s *session) command(line string) error {
 	verb = strings.ToUpper(verb)
 	if s.p.o.Latency > 0 && s.br.Buffered() == 0 {
 		s.sleep(s.p.o.Latency)
+	}
+	if verb == "EHLO" || verb == "HELO" {
+		s.hello = new(strings.Builder)
+		defer func() {
+			s.watch.offers(s.hello.String())
+			s.hello = nil
+		}()
 	}
 	return s.event(strings.ToLower(verb), func() error {
 		if s.p.o.Reply != nil {
@@ -199,78 +231,4 @@ func (s *session) proper(verb, arg string) error {
 		return errClosed
 	}
 	return s.say("500 5.5.2 what?")
-}
-
-func (s *session) ehlo() error {
-	ext := s.p.o.Extensions
-	if ext == nil {
-		ext = []string{"PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "SIZE 26214400"}
-	}
-	if s.p.o.TLS != nil && !s.tls {
-		ext = append([]string{"STARTTLS"}, ext...)
-	}
-	if s.p.o.User != "" {
-		ext = append([]string{"AUTH PLAIN LOGIN XOAUTH2"}, ext...)
-	}
-	var b strings.Builder
-	b.WriteString("250-fake.test\r\n")
-	for _, e := range ext {
-		b.WriteString("250-" + e + "\r\n")
-	}
-	b.WriteString("250 HELP\r\n")
-	return s.write(b.String())
-}
-
-func (s *session) startTLS() error {
-	tc := tls.Server(s.raw, s.p.o.TLS)
-	_ = s.raw.SetDeadline(time.Now().Add(time.Hour))
-	if err := tc.Handshake(); err != nil {
-		return err
-	}
-	_ = s.raw.SetDeadline(time.Time{})
-	s.nc, s.tls = tc, true
-	s.br.Reset(tc)
-	s.clear()
-	return s.event("tls", func() error { return nil })
-}
-
-// auth takes PLAIN, LOGIN and XOAUTH2, with or without initial response.
-func (s *session) auth(arg string) error {
-	f := strings.Fields(arg)
-	if len(f) == 0 {
-		return s.say("501 5.5.4 no mechanism")
-	}
-	var said []string
-	if len(f) > 1 {
-		said = append(said, unbase64(f[1]))
-	}
-	need := 1
-	if strings.EqualFold(f[0], "LOGIN") {
-		need = 2
-	}
-	for len(said) < need {
-		if err := s.say("334 "); err != nil {
-			return err
-		}
-		line, err := s.br.ReadString('\n')
-		if err != nil {
-			return err
-		}
-		said = append(said, unbase64(strings.TrimRight(line, "\r\n")))
-	}
-	u, pw := s.p.o.User, s.p.o.Password
-	switch got := strings.Join(said, "\x00"); got {
-	case "\x00" + u + "\x00" + pw, u + "\x00" + pw, fmt.Sprintf("user=%s\x01auth=Bearer %s\x01\x01", u, pw):
-		s.authed = true
-		return s.say("235 2.7.0 welcome")
-	}
-	return s.say("535 5.7.8 bad credentials")
-}
-
-func unbase64(s string) string {
-	b, err := base64.StdEncoding.DecodeString(s)
-	if err != nil {
-		return "(no base64)"
-	}
-	return string(b)
 }
