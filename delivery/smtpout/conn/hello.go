@@ -91,11 +91,13 @@ func (c *Conn) upgrade(ctx context.Context) *fault.Fault {
 		f.Cools = true
 		return f
 	}
-	if f = c.handshake(ctx); f != nil {
-		f.Unsafe = !required
-		return f
+	if f = c.handshake(ctx); f == nil {
+		f = c.hello()
 	}
-	return c.hello()
+	if f != nil && f.Stage == delivery.StageTLS {
+		f.Unsafe = !required
+	}
+	return f
 }
 
 // handshake puts TLS over the socket. Only opportunistic TLS goes on with a certificate that proves nothing.

@@ -39,11 +39,17 @@ func Said(stage delivery.Stage, r smtpwire.Reply) *Fault {
 // Broke makes a fault of an error of the connection.
 func Broke(stage delivery.Stage, err error) *Fault {
 	var wire *smtpwire.ProtocolError
+	if alert(err) != nil {
+		stage = delivery.StageTLS // a client of TLS 1.3 has done before the server looks at its certificate (RFC 8446 §2)
+	}
 	return &Fault{Stage: stage, Text: Describe(err), Cools: true, Silent: errors.As(err, &wire) || TimedOut(err)}
 }
 
-// Refused tells of a final no to whoever connects.
-func (f *Fault) Refused() bool { return f.Stage == delivery.StageConnect && f.Code >= 500 }
+// Refused tells of a final no to whoever connects. 500 to 504 only say that the greeting was not understood.
+func (f *Fault) Refused() bool { return f.Stage == delivery.StageConnect && f.Code > 504 }
+
+// Busy tells of a no for now to whoever connects.
+func (f *Fault) Busy() bool { return f.Stage == delivery.StageConnect && f.Code/100 == 4 }
 
 // Halt is the error that a fault which halts ends the run with.
 func (f *Fault) Halt() *delivery.Halt {
@@ -54,14 +60,13 @@ func (f *Fault) Halt() *delivery.Halt {
 func Describe(err error) string {
 	var wire *smtpwire.ProtocolError
 	var cert *tls.CertificateVerificationError
-	var alert tls.AlertError
 	switch {
 	case errors.As(err, &wire):
 		return wire.Error()
 	case errors.As(err, &cert):
 		return "certificate: " + smtpwire.Printable(cert.Err.Error())
-	case errors.As(err, &alert):
-		return "the server ended TLS: " + alert.Error()
+	case alert(err) != nil:
+		return "the server ended TLS: " + smtpwire.Printable(alert(err).Error())
 	case TimedOut(err):
 		return "timed out"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe),
@@ -79,6 +84,15 @@ func Describe(err error) string {
 		err = op.Err
 	}
 	return smtpwire.Printable(fmt.Sprint(err))
+}
+
+// alert gives the alert by which the peer ended TLS (RFC 8446 §6.2), nil for any other error. crypto/tls names it by an Op.
+func alert(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "remote error" {
+		return op.Err
+	}
+	return nil
 }
 
 // TimedOut tells that a wait came to its end: a deadline, or a connection that was not answered.

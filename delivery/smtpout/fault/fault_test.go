@@ -33,7 +33,7 @@ func TestDescribe(t *testing.T) {
 		{io.ErrUnexpectedEOF, "connection closed by the server", false},
 		{&net.OpError{Op: "write", Err: syscall.EPIPE}, "connection closed by the server", false},
 		{&tls.CertificateVerificationError{Err: x509.HostnameError{Certificate: &x509.Certificate{}, Host: "a.example"}}, "certificate: x509: certificate is not valid for any names, but wanted to match a.example", false},
-		{tls.AlertError(40), "the server ended TLS: tls: handshake failure", false},
+		{&net.OpError{Op: "remote error", Err: tls.AlertError(40)}, "the server ended TLS: tls: handshake failure", false},
 		{&smtpwire.ProtocolError{Text: "junk"}, "protocol error: junk", true},
 		{errors.New("odd\x1b[2J"), smtpwire.Printable("odd\x1b[2J"), false},
 	} {
@@ -50,7 +50,7 @@ func TestRefused(t *testing.T) {
 		stage delivery.Stage
 		code  int
 		want  bool
-	}{{delivery.StageConnect, 554, true}, {delivery.StageConnect, 421, false}, {delivery.StageMail, 550, false}} {
+	}{{delivery.StageConnect, 554, true}, {delivery.StageConnect, 502, false}, {delivery.StageConnect, 421, false}, {delivery.StageMail, 550, false}} {
 		f := Said(c.stage, smtpwire.Reply{Code: c.code, Text: "no"})
 		if f.Refused() != c.want || !f.Cools || f.Halt().Code != c.code || f.Halt().Stage != c.stage {
 			t.Errorf("%s %d: %+v", c.stage, c.code, f)

@@ -18,7 +18,6 @@ const lastWords = 2 * time.Second
 func (x *transaction) heardMail(r smtpwire.Reply) *fault.Fault {
 	switch r.Class() {
 	case 2:
-		x.o.Host.OK()
 	case 3:
 		return x.outOfStep(delivery.StageMail, r)
 	default:
@@ -74,6 +73,7 @@ func (x *transaction) heardRcpt(m *delivery.Message, r smtpwire.Reply) *fault.Fa
 		x.o.Host.Crowds(x.accepted)
 		x.done = append(x.done, x.outcome(m, delivery.NotTried, delivery.StageRcpt))
 	default:
+		x.o.Host.OK()
 		x.done = append(x.done, x.replied(m, delivery.StageRcpt, r))
 	}
 	return nil
@@ -81,6 +81,7 @@ func (x *transaction) heardRcpt(m *delivery.Message, r smtpwire.Reply) *fault.Fa
 
 // dataSaid takes the reply to DATA.
 func (x *transaction) dataSaid(r smtpwire.Reply) (ready bool, f *fault.Fault) {
+	x.o.Host.OK()
 	switch {
 	case r.Code == 354 && x.accepted > 0:
 		return true, nil
