@@ -167,6 +167,7 @@ func (d *Dispatcher) served(t *thread, a assignment, err error) {
 	site := t.site
 	if t.moved {
 		site.Fruitless = 0
+		site.Free() // another thread found no room beside t, and there may be some now
 	} else if !t.asked || t.batches > 0 {
 		d.backOff(site)
 	}

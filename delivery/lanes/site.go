@@ -52,6 +52,12 @@ func (t *Site[T]) Hold(until time.Time) {
 	t.update()
 }
 
+// Free ends Hold.
+func (t *Site[T]) Free() {
+	t.until = zero
+	t.update()
+}
+
 // Relearn asks anew which site the lanes belong to, if that was not known.
 func (t *Site[T]) Relearn() {
 	if t.Known {

@@ -16,6 +16,7 @@ type line struct {
 	key   key
 	host  *hosts.Host
 
+	up      bool // it was let in, and counts in its host's pool
 	used    int  // transactions
 	cached  bool // it comes from the cache and has not proven itself since
 	idle    time.Duration
@@ -41,17 +42,25 @@ func (l *line) park(ok bool) {
 // hangUp closes the socket at once.
 func (l *line) hangUp() {
 	l.Close()
-	l.cache.release()
+	l.gone()
 }
 
 // goodbye says QUIT and does not wait for the answer.
 func (l *line) goodbye() {
 	l.Goodbye()
-	l.cache.release()
+	l.gone()
 }
 
 // quit says QUIT and waits a moment for the answer.
 func (l *line) quit() {
 	l.Quit()
+	l.gone()
+}
+
+// gone gives back what l took of the budgets.
+func (l *line) gone() {
 	l.cache.release()
+	if l.up {
+		l.host.Leave(l.key.queue, true)
+	}
 }

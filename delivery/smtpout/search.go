@@ -26,6 +26,7 @@ type search struct {
 	worst  *fault.Fault // the last of them
 	dns    *route.Error // the mildest of them
 	down   bool         // every host cools down
+	full   bool         // a host that works takes no more connections
 	next   time.Time    // when the first may be tried again
 	refuse int          // hosts that said a final no, twice
 	hosts  int
@@ -92,6 +93,21 @@ func (x *search) try(ctx context.Context, hop route.Hop) (c *line, halt *trouble
 		x.note(h, &trouble{Fault: *f}, end)
 		return nil, nil
 	}
+	if !h.Enter(x.s.o.Name) {
+		x.full = true
+		return nil, nil
+	}
+	if c, halt = x.enter(ctx, hop, h); c == nil {
+		h.Leave(x.s.o.Name, false)
+		return nil, halt
+	}
+	c.up = true
+	h.Up()
+	return c, nil
+}
+
+// enter goes through the addresses of a host.
+func (x *search) enter(ctx context.Context, hop route.Hop, h *hosts.Host) (c *line, halt *trouble) {
 	started := time.Now()
 	addrs, err := x.path.Router.Addrs(ctx, hop)
 	if err != nil {
@@ -113,7 +129,11 @@ func (x *search) try(ctx context.Context, hop route.Hop) (c *line, halt *trouble
 		}
 	}
 	if ctx.Err() == nil {
-		h.Fail(f, started, x.t.cool(x.via))
+		if h.Fail(f, started, x.t.cool(x.via)) {
+			x.full = true
+			x.t.log.Debug("host takes no more connections", "host", f.Host, "error", f.Text)
+			return nil, nil
+		}
 		_, end := h.Cooling(time.Now())
 		x.note(h, &trouble{Fault: *f}, end)
 		x.t.log.Debug("host not reached", "host", f.Host, "stage", f.Stage.String(), "error", f.Text, "again", end)
@@ -141,6 +161,8 @@ func (x *search) note(h *hosts.Host, f *trouble, end time.Time) {
 
 func (x *search) verdict() *trouble {
 	switch {
+	case x.full:
+		return &trouble{full: true}
 	case x.worst == nil && x.dns != nil:
 		return &trouble{Fault: fault.Fault{Stage: delivery.StageResolve}, dns: x.dns, down: x.down}
 	case x.worst == nil:

@@ -55,9 +55,9 @@ func (s *sender) Serve(ctx context.Context, domain string, via int, feed deliver
 		if b == nil {
 			return ctx.Err()
 		}
-		if down, err := p.deliver(ctx, b); down != nil || err != nil {
-			if err == nil && !s.t.alone(via) {
-				p.drain(ctx, down)
+		if shut, err := p.deliver(ctx, b); shut != nil || err != nil {
+			if err == nil && shut.down && !s.t.alone(via) {
+				p.drain(ctx, shut)
 			}
 			return err
 		}
@@ -73,8 +73,9 @@ func (p *pump) drop(ok bool) {
 }
 
 // deliver finds an outcome for every message of b. A connection that turns out to be used up is replaced, a host that
-// fails before anything was accepted gives way to the next. The fault is that of a site with no host to try now.
-func (p *pump) deliver(ctx context.Context, b *delivery.Batch) (down *trouble, err error) {
+// fails before anything was accepted gives way to the next. The fault is that of a site with no host to try now, or none that
+// takes another connection.
+func (p *pump) deliver(ctx context.Context, b *delivery.Batch) (shut *trouble, err error) {
 	began := time.Now()
 	var avoid []*hosts.Host
 	var before *trouble
@@ -161,8 +162,8 @@ func (p *pump) connect(ctx context.Context, avoid []*hosts.Host) (f *trouble, er
 	return f, err
 }
 
-// report tells what f or err means for messages that nothing was accepted of. While the only relay is out of reach they stay
-// as they are: it is not their trouble, and there is no other way for them.
+// report tells what f or err means for messages that nothing was accepted of. They stay as they are while the only relay is
+// out of reach, as there is no other way for them, and while other connections to their host are all that it takes.
 func (p *pump) report(ms []*delivery.Message, f *trouble, began time.Time, err error) (*trouble, error) {
 	held := f != nil && f.down && err == nil && p.s.t.alone(p.aim.via)
 	switch {
@@ -173,7 +174,7 @@ func (p *pump) report(ms []*delivery.Message, f *trouble, began time.Time, err e
 	}
 	outs := make([]delivery.Outcome, 0, len(ms))
 	for _, m := range ms {
-		if err != nil || held {
+		if err != nil || held || f.full {
 			outs = append(outs, delivery.Outcome{ID: m.ID, To: m.To, Status: delivery.NotTried, Via: p.aim.via, At: time.Now()})
 			continue
 		}
@@ -188,7 +189,7 @@ func (p *pump) report(ms []*delivery.Message, f *trouble, began time.Time, err e
 		return nil, halt
 	case err != nil:
 		return nil, fmt.Errorf("smtp: %w", err)
-	case f.down:
+	case f.down || f.full:
 		return f, nil
 	}
 	return nil, nil

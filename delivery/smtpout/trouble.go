@@ -14,6 +14,7 @@ type trouble struct {
 	fault.Fault
 	dns   *route.Error // the way was not found
 	down  bool         // no host of the route may be tried now
+	full  bool         // a host takes no more connections than it has: those will do it, nothing was tried
 	final bool         // every host said so, twice
 	next  time.Time    // when a host may be tried again
 }

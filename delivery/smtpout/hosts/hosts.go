@@ -2,7 +2,8 @@
 //
 //  1. a host that fails cools down, each time for longer, unless it took mail a moment ago;
 //  2. one that works is forgiven at once;
-//  3. how many messages a connection and recipients a transaction it takes, and whether it can be talked to in groups.
+//  3. how many messages a connection and recipients a transaction it takes, and whether it can be talked to in groups;
+//  4. how many connections at once: fewer when it turns one away, and one more from time to time.
 package hosts
 
 import (
@@ -42,11 +43,12 @@ type Host struct {
 	coolFrom  time.Time    // when the present cool-down was set
 	cool      time.Time    // when it ends
 	last      *fault.Fault // why
-	okAt      time.Time    // when it last took a sender
+	okAt      time.Time    // when it last gave a verdict on a message
 	perConn   int          // messages until it said 421; 0 is not known
 	perConnAt time.Time
 	rcptMax   int // recipients a transaction until it said 452; 0 is not known
 	lies      int // pipelined groups that ended in silence or junk
+	pool      pool
 }
 
 // maxLies pipelined groups without all their replies mark a host as one to be talked to command by command.
@@ -63,18 +65,23 @@ func (h *Host) Cooling(now time.Time) (*fault.Fault, time.Time) {
 }
 
 // Fail notes that a try begun at started came to nothing; the host cools down for no longer than most, 0 being half an
-// hour. Tries begun before the present cool-down was set count once.
-func (h *Host) Fail(f *fault.Fault, started time.Time, most time.Duration) {
+// hour. Tries begun before the present cool-down was set count once. A host that turns one of several connections
+// away for now is full: it does not cool down.
+func (h *Host) Fail(f *fault.Fault, started time.Time, most time.Duration) (full bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	now := time.Now()
+	if f.Busy() && h.pool.open > 1 {
+		h.pool.lower(now, started)
+		return true
+	}
 	if started.Before(h.coolFrom) {
-		return
+		return false
 	}
 	h.last = f
 	h.fails++
-	now := time.Now()
 	if now.Sub(h.okAt) < aliveFor && h.fails < tolerance {
-		return
+		return false
 	}
 	if most <= 0 {
 		most = maxCool
@@ -90,9 +97,10 @@ func (h *Host) Fail(f *fault.Fault, started time.Time, most time.Duration) {
 		h.refusals = 0
 	}
 	h.coolFrom, h.cool = now, now.Add(wait)
+	return false
 }
 
-// OK notes that the host took a sender.
+// OK notes that the host works: it gave a verdict on a recipient or a message.
 func (h *Host) OK() {
 	h.mu.Lock()
 	h.fails, h.rounds, h.refusals = 0, 0, 0
