@@ -149,6 +149,9 @@ func (d *Dispatcher) judgeDeferred(o *Outcome, m *Message, random float64) step 
 		return step{kind: stepAgain, via: via}
 	}
 	at := d.now.Add(d.o.Retry.Delay(m.Tries, random))
+	if patient := d.now.Add(d.o.Retry.GreyDelay(m.Tries, random)); greylisted(o) && patient.Sub(m.First) <= d.o.Retry.For {
+		at = patient
+	}
 	if at.Before(o.Next) {
 		at = o.Next
 	}

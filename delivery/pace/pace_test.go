@@ -82,6 +82,25 @@ func TestDelay(t *testing.T) {
 	}
 }
 
+// A greylist is given 5, 15 and 30 minutes, and never less.
+func TestGreyDelay(t *testing.T) {
+	r := Retry{}.Filled()
+	for tries, want := range []time.Duration{1: 5, 2: 10, 3: 15, 4: 15, 5: 16, 6: 30, 60: 30} {
+		if want > 0 && r.GreyDelay(tries, 0.9) != want*time.Minute {
+			t.Errorf("after %d tries %s", tries, r.GreyDelay(tries, 0.9))
+		}
+	}
+	r.Jitter = true
+	for random, want := range map[float64]time.Duration{0: 5 * time.Minute, 0.5: 330 * time.Second} {
+		if got := r.GreyDelay(1, random); got != want {
+			t.Errorf("jitter %g: %s, want %s", random, got, want)
+		}
+	}
+	if got := (Retry{First: time.Second, Max: 3 * time.Second}).GreyDelay(1, 0); got != 3*time.Second {
+		t.Errorf("beyond the longest wait: %s", got)
+	}
+}
+
 // Row 5: the share of each queue in the common budget.
 func TestShare(t *testing.T) {
 	for _, c := range []struct {
