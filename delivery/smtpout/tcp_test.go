@@ -22,50 +22,6 @@ func relayTo(p *smtptest.Peer, host string, d route.Demand) Path {
 	return Path{Router: w, Hello: "me.example", Relay: true}
 }
 
-// big is a letter that does not fit into socket buffers.
-func big() *letter { return &letter{text: strings.Repeat(strings.Repeat("x", 70)+"\r\n", 200_000)} }
-
-func TestFaultsOverTCP(t *testing.T) {
-	for _, c := range []struct {
-		name, script string
-		big          bool
-		want         string
-	}{
-		{name: "S9 reset at once", script: "connect: rst", want: "deferred connect"},
-		{name: "S16 half closed after the banner", script: "connect: 220 hi; half", want: "deferred connect"},
-		{name: "S16 half closed before the dot's reply", script: "dot: half", want: "unknown dot charged"},
-		{name: "S30 MAIL reset", script: "mail: rst", want: "deferred mail charged"},
-		{name: "S38 reset in mid-body", script: "body: skip 1000; rst", big: true, want: "deferred dot charged"},
-		{name: "S38 closed in mid-body", script: "body: skip 1000; drop", big: true, want: "deferred dot charged"},
-		{name: "S39 552 in mid-body", script: "body: skip 1000; 552 5.3.4 too big; wait 50ms; drop", big: true, want: "failed dot 552 charged"},
-		{name: "S39 421 in mid-body, and stops reading", script: "body: skip 1000; 421 4.3.0 bye; hang", big: true, want: "deferred dot 421 charged"},
-		{name: "250 in mid-body", script: "body: skip 1000; 250 ok; hang", big: true, want: "deferred dot charged"},
-		{name: "250 in mid-body, and reads on", script: "body: skip 1000; 250 ok; wait 300ms", big: true, want: "deferred dot charged"},
-		{name: "S43 reset after the dot", script: "dot: rst", want: "unknown dot charged"},
-		{name: "large body", big: true, want: "sent dot 250 charged"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			p := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0", Scripts: []string{c.script}})
-			limits := Timeouts{Block: time.Second}
-			tr, stop := running(t, Options{Paths: twoWays(relayTo(p, "mx.example", route.None)), Pipelining: true, Timeouts: limits})
-			defer stop()
-			f := &feed{t: t}
-			l := hello()
-			if c.big {
-				l = big()
-			}
-			f.batch(l, "a@example.org")
-			if err := f.serve(t.Context(), tr.Queue(QueueOptions{})); err != nil || f.lines() != c.want {
-				t.Errorf("got %s, %v\n%+v", f.lines(), err, f.done)
-			}
-			if strings.HasPrefix(c.want, "sent") && p.Messages()[0].Data != l.text {
-				t.Error("the message was changed on the way")
-			}
-		})
-	}
-}
-
 func TestTLS(t *testing.T) {
 	ca, other := smtptest.NewCA(t), smtptest.NewCA(t)
 	old := ca.Server("mx.example")
@@ -185,34 +141,6 @@ func TestProbeAgain(t *testing.T) {
 	}
 	if _, err := tr.Probe(t.Context(), 0); err != nil {
 		t.Errorf("it is up: %v", err)
-	}
-}
-
-// A connection that the peer closed while it was idle, silently or with 421, is replaced before anything is said on it.
-func TestIdleConnectionFoundClosed(t *testing.T) {
-	for _, bye := range []string{"drop", "421 4.4.2 idle; drop", "rst"} {
-		p := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0", Scripts: []string{"dot: ok; wait 1ms; " + bye, ""}})
-		tr, stop := running(t, Options{Paths: []Path{relayTo(p, "mx.example", route.None)}, Pipelining: true})
-		s := tr.Queue(QueueOptions{})
-		var dead *line
-		for range 2 {
-			f := newFeed(t, 1)
-			if err := f.serve(t.Context(), s); err != nil || f.lines() != sent {
-				t.Errorf("%s: %s, %v", bye, f.lines(), err)
-			}
-			if dead == nil {
-				dead = idle(tr)[0]
-				waitFor(t, func() bool { return !dead.Fresh() })
-			}
-		}
-		if dead.used != 1 {
-			t.Errorf("%s: the next transaction was begun on the closed connection", bye)
-		}
-		if n, _, _ := p.Connections(); n != 2 || len(p.Messages()) != 2 {
-			t.Errorf("%s: %d connections, %d messages", bye, n, len(p.Messages()))
-		}
-		stop()
-		p.Close()
 	}
 }
 
