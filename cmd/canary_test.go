@@ -277,7 +277,7 @@ func indiscreet(t *testing.T) (addr string) {
 			if err != nil {
 				return
 			}
-			message(c)                                       // the start-up
+			message(c)                                          // the start-up
 			_, _ = c.Write([]byte{'R', 0, 0, 0, 8, 0, 0, 0, 3}) // AuthenticationCleartextPassword
 			_, _ = io.ReadFull(c, make([]byte, 1))
 			said := "SFATAL\x00C28P01\x00Mrefused the password " + strings.TrimRight(string(message(c)), "\x00") + "\x00\x00"

@@ -19,8 +19,8 @@ import (
 // program is the real binary, built without the race detector: it can be killed, and its memory measured.
 type program string
 
-// binary is built by the first test that needs it, and removed after the last test.
-var binary struct {
+// built is made by the first test that needs it, and removed after the last test.
+var built struct {
 	once sync.Once
 	dir  string
 	err  error
@@ -28,7 +28,7 @@ var binary struct {
 
 func build(t *testing.T) program {
 	t.Helper()
-	b := &binary
+	b := &built
 	b.once.Do(func() {
 		if b.dir, b.err = os.MkdirTemp("", "mailblast-test-"); b.err != nil {
 			return
@@ -50,8 +50,8 @@ type suite struct{ *testing.M }
 
 func (s suite) Run() int {
 	code := s.M.Run()
-	if binary.dir != "" {
-		_ = os.RemoveAll(binary.dir)
+	if built.dir != "" {
+		_ = os.RemoveAll(built.dir)
 	}
 	return code
 }
