@@ -135,7 +135,7 @@ func TestPostfixOutcomes(t *testing.T) {
 	config := campaignHead + "queues: {a: {domains: [a.test], connections: 3}}\nretry: {first: 1s, wait: %s, jitter: false}\n"
 	s := newSending(t, map[string]string{
 		"list.csv":      list(append([]string{"gone@a.test", "gone@b.test", "spam@c.test", "busy@b.test"}, good...)...),
-		"campaign.yaml": fmt.Sprintf(config, "2s") + relay.trusted(),
+		"campaign.yaml": fmt.Sprintf(config, "6s") + relay.trusted(), // greylisting is given five times as long as others
 	})
 	s.env = relayPassword
 	e := s.run("send", "--json", "-v").exits(exitPaused).says("1 put off for a later try")

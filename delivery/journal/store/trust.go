@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/jmoiron/sqlx"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/mailblast/mailblast/delivery/journal/mark"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
@@ -20,6 +21,9 @@ func (s *Store) trust(ctx context.Context, w witness) (err error) {
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	db.SetMaxOpenConns(1)
+	if err := s.undo(ctx, db); err != nil {
+		return err
+	}
 	if err := reach(ctx, db); err != nil {
 		return err
 	}
@@ -42,6 +46,25 @@ func (s *Store) trust(ctx context.Context, w witness) (err error) {
 		return err
 	}
 	return s.compare(m, w)
+}
+
+// undo is for a process that was killed while it made the file: what has no write-ahead log yet has a rollback journal, which
+// only a connection that can write undoes.
+func (s *Store) undo(ctx context.Context, db *sqlx.DB) (err error) {
+	const first = `SELECT count(*) FROM sqlite_schema`
+	var tables int
+	if code, _ := refusal.Code(db.GetContext(ctx, &tables, first)); code != sqlite3.SQLITE_READONLY_ROLLBACK {
+		return nil // what else is wrong is told by who asks next
+	}
+	w, err := dial(s.file, "_txlock=immediate", readCache)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	if err := reach(ctx, w); err != nil {
+		return err
+	}
+	return w.GetContext(ctx, &tables, first)
 }
 
 func (s *Store) damaged(format string, args ...any) error {

@@ -34,7 +34,7 @@ func (s *scripted) RemoteAddr() net.Addr             { return &net.TCPAddr{IP: n
 func login(t *testing.T, mechanism, user, password, said string) (c *Conn, f *fault.Fault, lines []string) {
 	t.Helper()
 	raw := &scripted{in: bytes.NewReader([]byte(said))}
-	o := &Options{Hello: "me.example", InsecureAuth: true, Timeouts: Timeouts{}.WithDefaults(),
+	o := &Options{Hello: "me.example", InsecureAuth: true, Gate: new(Gate), Timeouts: Timeouts{}.WithDefaults(),
 		Auth: &Auth{Mechanism: mechanism, User: user, Password: func(context.Context) (string, error) { return password, nil }}}
 	c = New(raw, "mx.example", route.Hop{Host: "mx.example"}, o)
 	c.Bind(t.Context())
