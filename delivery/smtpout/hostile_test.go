@@ -228,24 +228,24 @@ func (d *den) look() {
 	d.mu.Unlock()
 }
 
-// town routes evil.example to the den and every other domain to a good server.
-type town struct{ demand route.Demand }
+// outskirts routes evil.example to the den and every other domain to a good server.
+type outskirts struct{ demand route.Demand }
 
-func (town) Site(d string) (string, bool) { return d, true }
-func (w town) Route(_ context.Context, d string) (route.Route, error) {
+func (outskirts) Site(d string) (string, bool) { return d, true }
+func (w outskirts) Route(_ context.Context, d string) (route.Route, error) {
 	r := route.Route{Site: d}
 	for i := range 5 {
 		r.Hops = append(r.Hops, route.Hop{Host: fmt.Sprintf("mx%d.%s", i, d), Port: 25, TLS: w.demand})
 	}
 	return r, nil
 }
-func (town) Addrs(_ context.Context, h route.Hop) ([]netip.Addr, error) {
+func (outskirts) Addrs(_ context.Context, h route.Hop) ([]netip.Addr, error) {
 	if strings.HasSuffix(h.Host, ".evil.example") {
 		return []netip.Addr{netip.MustParseAddr("192.0.2.66")}, nil
 	}
 	return []netip.Addr{netip.MustParseAddr("192.0.2.1")}, nil
 }
-func (town) Permit(netip.Addr) error { return nil }
+func (outskirts) Permit(netip.Addr) error { return nil }
 
 // Whatever the servers of one domain do, other domains are delivered as if they were not there, every message of theirs ends,
 // no more connections than a domain may have are held up, each for a bounded time, and memory stays flat.
@@ -263,7 +263,7 @@ func TestHostileServersHoldUpNobody(t *testing.T) {
 			}
 			return good.Dial(ctx, network, addr)
 		}
-		tr, stop := running(t, Options{Paths: []Path{{Router: town{route.Opportunistic}, Hello: "me.example", TLS: &tls.Config{}}}, Pipelining: true, Dial: dial})
+		tr, stop := running(t, Options{Paths: []Path{{Router: outskirts{route.Opportunistic}, Hello: "me.example", TLS: &tls.Config{}}}, Pipelining: true, Dial: dial})
 		book := &diary{final: map[delivery.ID][]delivery.Outcome{}}
 		letter := post("Subject: hello\r\n\r\n" + strings.Repeat(strings.Repeat("x", 70)+"\r\n", 1000))
 		const perDomain, evil, kind = 3, 50, 1000
