@@ -167,7 +167,7 @@ func TestNewFilesTakeThePlaceOfOld(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	s.run("send").exits(exitOK)
 	s.run("report", "-o", "csv", "--out", "all.csv").exits(exitOK)
 	if b, err := io.ReadAll(f); err != nil || string(b) != "old" {

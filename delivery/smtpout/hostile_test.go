@@ -62,9 +62,8 @@ type villain func(c *stage)
 // stage is a villain's side of a connection.
 type stage struct {
 	net.Conn
-	br   *bufio.Reader
-	den  *den
-	buff []byte
+	br  *bufio.Reader
+	den *den
 }
 
 func (s *stage) say(text string) bool {
