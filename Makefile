@@ -43,10 +43,6 @@ long: fuzz killtest
 killtest:
 	MAILBLAST_KILLS=$${KILLS:-100} MAILBLAST_KILLS_INTO=$(abspath README.md) $(GO) test -count=1 -timeout 60m -run 'TestFault(Kill|SecondInterrupt)' -v ./cmd
 
+# every fuzz target for FUZZTIME, one after the other
 fuzz:
-	@for pkg in $$($(GO) list ./...); do \
-		tests=$$($(GO) test -list '^Fuzz' $$pkg) || { echo "$$tests" >&2; exit 1; }; \
-		for f in $$(echo "$$tests" | grep '^Fuzz'); do \
-			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
-		done; \
-	done
+	GO='$(GO)' FUZZTIME=$(FUZZTIME) .ci/fuzz

@@ -12,7 +12,7 @@ import (
 // is there as a whole or not at all: a secret that was cut, or lost with the power, makes strangers of all who have their
 // letter.
 func create(path string, b []byte, mode os.FileMode) (made bool, err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return false, err
 	}
 	if _, err := os.Lstat(path); err == nil {

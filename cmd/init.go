@@ -77,7 +77,7 @@ func (e *env) runInit(o initOptions) error {
 	for _, name := range files {
 		b, err := templates.FS.ReadFile(o.sample + "/" + name)
 		must(err)
-		ok, err := create(filepath.Join(o.dir, filepath.FromSlash(name)), b, 0o644)
+		ok, err := create(filepath.Join(o.dir, filepath.FromSlash(name)), b, 0o600)
 		if err != nil {
 			return failf(exitIO, "%w", err)
 		}
