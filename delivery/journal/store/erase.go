@@ -34,10 +34,16 @@ func (s *Store) Erase(ctx context.Context, f func(*Tx) error) error {
 	return s.empty(ctx)
 }
 
-// empty brings the write-ahead log into the file, and cuts it to nothing.
+// empty brings the write-ahead log into the file, and cuts it to nothing. It waits two seconds for those who read: a report
+// may take its time, and whoever waits for it would hold up all who write.
 func (s *Store) empty(ctx context.Context) error {
+	if _, err := s.write.ExecContext(ctx, "PRAGMA busy_timeout = 2000"); err != nil {
+		return s.judge(fmt.Errorf("busy_timeout: %w", err), false)
+	}
 	var busy, frames, done int
 	err := s.write.QueryRowxContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &done)
+	_, again := s.write.ExecContext(ctx, "PRAGMA busy_timeout = "+patience)
+	err = errors.Join(err, again)
 	switch {
 	case err != nil:
 		return used(s.judge(fmt.Errorf("checkpoint: %w", err), true))
