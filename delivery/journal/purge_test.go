@@ -19,8 +19,10 @@ import (
 )
 
 // What stands in the tests for what tells of people. The first octets make each long enough that no other octets look like it.
-func addressOf(run string, n int) string { return fmt.Sprintf("person%d.%s@hidden-%d.example", n, run, n) }
-func nameOf(run string, n int) string    { return fmt.Sprintf("Nómen-%d-Secretum-%s!", n, run) }
+func addressOf(run string, n int) string {
+	return fmt.Sprintf("person%d.%s@hidden-%d.example", n, run, n)
+}
+func nameOf(run string, n int) string { return fmt.Sprintf("Nómen-%d-Secretum-%s!", n, run) }
 
 var purgeSpecs = map[string]Spec{
 	"spring":  {Campaign: "spring", Key: "w1", Source: "key=email list=0123456789abcdef"},
