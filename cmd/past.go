@@ -86,7 +86,7 @@ func (e *env) whereabouts() (dir, name string) {
 // running tells who carries the run on at the moment. The lock is the campaign's, and who has it works on its latest run.
 func (p *past) running(ctx context.Context) (lock.Holder, bool, error) {
 	h, held, err := lock.Peek(p.dir, p.info.Campaign)
-	if err != nil || !held {
+	if err != nil || !held || h.Doing != "" {
 		return h, false, stateFaultOrNil(err)
 	}
 	latest, err := p.book.Latest(ctx, p.info.Campaign)
