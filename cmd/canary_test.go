@@ -43,6 +43,10 @@ func TestCanary(t *testing.T) {
 			if n := a.look(); n < 20 {
 				t.Errorf("only %d files were looked at", n)
 			}
+			if c == "url.yaml" {
+				a.run("purge", "--all", "--yes").exits(exitOK)
+				a.look()
+			}
 		})
 	}
 }

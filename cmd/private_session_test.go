@@ -63,6 +63,8 @@ func (c *closet) look() {
 // had demands that there was something of each pattern, so that nothing is praised for not having been there.
 func (c *closet) had(patterns ...string) {
 	c.t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, p := range patterns {
 		re := regexp.MustCompile("^" + p + "$")
 		if !slices.ContainsFunc(slices.Collect(maps.Keys(c.made)), re.MatchString) {
@@ -121,6 +123,8 @@ func (s *sending) session(c *closet) {
 	s.wrap = was
 	c.look()
 	s.captures(c)
+	s.run("purge", "--all", "--yes").exits(exitOK)
+	c.look()
 	c.had(`\.mailblast/journal\.db`, `\.mailblast/journal\.db-wal`, `\.mailblast/journal\.(mark|runs|ballast)`, `\.mailblast/secret`, `\.mailblast/locks/.*`,
 		`letters/.*\.eml`, `captured/.*\.eml`, `\.cache/mailblast/captured/.*\.eml`,
 		`sent\.json`, `everybody\.csv`, `failed\.csv`, `report\.txt`, `new/hello/people\.csv`, `new/db/campaign\.yaml`, `tmp/mailblast-capture-[^/]*`)
