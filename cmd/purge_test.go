@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/mailblast/mailblast/delivery/journal/journaltest"
+	"github.com/mailblast/mailblast/delivery/journal/lock"
 	"github.com/mailblast/mailblast/delivery/smtptest"
 )
 
@@ -153,5 +154,38 @@ func TestLeftovers(t *testing.T) {
 		if err != nil || !slices.Equal(got, want) || !slices.Equal(alone, left) {
 			t.Errorf("all %v: to be removed %q, left %q, %v", all, got, alone, err)
 		}
+	}
+}
+
+// A person is shown what goes and is asked; anything but yes changes nothing. A send that comes meanwhile is told why it may not.
+func TestPurgeAsks(t *testing.T) {
+	t.Parallel()
+	peer := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0"})
+	s := newSending(t, map[string]string{
+		"campaign.yaml": campaignHead + fmt.Sprintf("smtp: {host: 127.0.0.1, port: %d, tls: none}\n", peer.Port()), "list.csv": list("ana@x.test", "bob@x.test"),
+	})
+	s.run("send").exits(exitOK)
+	state := filepath.Join(s.dir, ".mailblast")
+	for _, said := range []string{"no\n", "y\nno\n"} {
+		s.onTerminal(said, "purge").exits(exitRefused).says("lab: 2 deliveries, begun 20", "Delete it for good? Type yes", "not purged, as you said")
+	}
+	if got := journaltest.Traces(t, state, []string{"ana@x.test", "bob@x.test"}); len(got) != 2 {
+		t.Fatalf("only %q are left", got)
+	}
+	held, err := lock.Take(t.Context(), state, "lab", lock.Holder{PID: 4711, Host: "there", Run: "lab", Doing: "purged"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.run("send").exits(exitPaused).says("lab is being purged by process 4711 on there since")
+	if e := s.run("status").exits(exitOK); !strings.HasPrefix(e.out, "lab finished") {
+		t.Errorf("status while it is purged: %s", e.out)
+	}
+	s.run("purge", "-y").exits(exitPaused).says("nothing was purged: lab is being purged by process 4711")
+	if err := held.Release(); err != nil {
+		t.Fatal(err)
+	}
+	s.onTerminal("yes\n", "purge").exits(exitOK).says("What stays: keys", "purged 1 run (2 deliveries) and 0 files from")
+	if got := journaltest.Traces(t, state, []string{"ana@x.test", "bob@x.test"}); len(got) > 0 {
+		t.Errorf("left: %q", got)
 	}
 }

@@ -201,6 +201,9 @@ func (b *builder) explain(o *delivery.Outcome) {
 	if b.meaning != nil && (o.Code != 0 || o.Enhanced != "" || words == "") {
 		words = b.meaning(o.Class, o.Code, o.Enhanced)
 	}
+	if words == "" && b.deleted(o) {
+		words = "the reason was purged"
+	}
 	k := reasonKey{o.Status, o.Code, o.Enhanced, words}
 	r := b.reasons[k]
 	if r == nil && len(b.reasons) >= mostReasons {
