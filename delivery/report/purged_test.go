@@ -18,7 +18,10 @@ func TestPurged(t *testing.T) {
 		t.Fatal(err)
 	}
 	var bare []delivery.Outcome
-	for o := range full.Outcomes {
+	for o, err := range full.Outcomes {
+		if err != nil {
+			t.Fatal(err)
+		}
 		o.To, o.Text, o.Host, o.Queue = "", "", "", ""
 		bare = append(bare, o)
 	}
