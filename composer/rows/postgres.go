@@ -26,7 +26,8 @@ type postgres struct {
 	name   string // the DSN with nothing secret in it
 	secret string
 	db     *sqlx.DB
-	limits bool // the DSN leaves the statement's time limit to us
+	limits bool          // the DSN leaves the statement's time limit to us
+	most   time.Duration // between two tries to connect
 	o      Options
 }
 
@@ -57,7 +58,7 @@ func newPostgres(src Source, o Options) (*postgres, error) {
 	if user := u.User.Username(); user != "" {
 		name.User = url.User(user)
 	}
-	p := &postgres{name: name.String(), secret: cfg.Password, o: o}
+	p := &postgres{name: name.String(), secret: cfg.Password, most: maxDelay, o: o}
 	p.limits = !u.Query().Has("statement_timeout") && !strings.Contains(cfg.Options, "statement_timeout")
 	if p.stmt, err = prepare(p.name, src, sqltext.PostgreSQL()); err != nil {
 		return nil, err
@@ -114,7 +115,7 @@ func (p *postgres) limit(ctx context.Context, tx *sqlx.Tx) error {
 // connect tries for as long as Options.Wait says, unless the server answers and refuses.
 func (p *postgres) connect(ctx context.Context) (*sqlx.Conn, error) {
 	deadline := time.Now().Add(p.o.Wait)
-	for delay := firstDelay; ; delay = min(2*delay, maxDelay) {
+	for delay := firstDelay; ; delay = min(2*delay, p.most) {
 		try, cancel := context.WithDeadline(ctx, deadline)
 		conn, err := p.db.Connx(try)
 		cancel()

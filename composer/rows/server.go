@@ -1,0 +1,44 @@
+package rows
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"time"
+)
+
+// Server is the PostgreSQL server that a list comes from, for those who have more to ask of it than the list.
+type Server struct{ p *postgres }
+
+// soon is the longest break between two tries of Connect. Read can wait longer.
+const soon = 250 * time.Millisecond
+
+// Reach gives the server of src; nil: the list comes from elsewhere. It connects to nothing. Trouble with src is an *Error.
+func Reach(src Source, o Options) (*Server, error) {
+	if scheme, _, _ := strings.Cut(src.DSN, ":"); src.Path != "" || src.Stdin != nil || !strings.HasPrefix(scheme, "postgres") {
+		return nil, nil
+	}
+	r, err := open(src, o.filled())
+	if err != nil {
+		return nil, err
+	}
+	p := r.(*postgres)
+	p.most = soon
+	return &Server{p}, nil
+}
+
+// Connect gives a connection, the only one at a time. It tries for as long as Options.Wait says, unless the server refuses. Its
+// error is an *Error, or ctx's.
+func (s *Server) Connect(ctx context.Context) (*sql.Conn, error) {
+	c, err := s.p.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c.Conn, nil
+}
+
+// Name is the server's DSN with nothing secret in it.
+func (s *Server) Name() string { return s.p.name }
+
+// Close ends the connection.
+func (s *Server) Close() error { return s.p.close() }
