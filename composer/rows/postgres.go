@@ -22,13 +22,14 @@ import (
 
 // postgres is a query to a PostgreSQL server.
 type postgres struct {
-	stmt   *statement
-	name   string // the DSN with nothing secret in it
-	secret string
-	db     *sqlx.DB
-	limits bool          // the DSN leaves the statement's time limit to us
-	most   time.Duration // between two tries to connect
-	o      Options
+	stmt      *statement
+	name      string // the DSN with nothing secret in it
+	secret    string
+	connector *pq.Connector
+	db        *sqlx.DB
+	limits    bool          // the DSN leaves the statement's time limit to us
+	most      time.Duration // between two tries to connect
+	o         Options
 }
 
 const (
@@ -63,11 +64,10 @@ func newPostgres(src Source, o Options) (*postgres, error) {
 	if p.stmt, err = prepare(p.name, src, sqltext.PostgreSQL()); err != nil {
 		return nil, err
 	}
-	c, err := pq.NewConnectorConfig(cfg)
-	if err != nil {
+	if p.connector, err = pq.NewConnectorConfig(cfg); err != nil {
 		return nil, bad
 	}
-	p.db = sqlx.NewDb(sql.OpenDB(c), "postgres")
+	p.db = sqlx.NewDb(sql.OpenDB(p.connector), "postgres")
 	p.db.SetMaxOpenConns(1)
 	return p, nil
 }

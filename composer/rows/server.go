@@ -5,10 +5,15 @@ import (
 	"database/sql"
 	"strings"
 	"time"
+
+	"github.com/mailblast/mailblast/composer/rows/alert"
 )
 
 // Server is the PostgreSQL server that a list comes from, for those who have more to ask of it than the list.
-type Server struct{ p *postgres }
+type Server struct {
+	p    *postgres
+	dial *alert.Dialer
+}
 
 // soon is the longest break between two tries of Connect. Read can wait longer.
 const soon = 250 * time.Millisecond
@@ -22,9 +27,10 @@ func Reach(src Source, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := r.(*postgres)
-	p.most = soon
-	return &Server{p}, nil
+	s := &Server{r.(*postgres), alert.NewDialer()}
+	s.p.most = soon
+	s.p.connector.Dialer(s.dial)
+	return s, nil
 }
 
 // Connect gives a connection, the only one at a time. It tries for as long as Options.Wait says, unless the server refuses. Its
@@ -36,6 +42,9 @@ func (s *Server) Connect(ctx context.Context) (*sql.Conn, error) {
 	}
 	return c.Conn, nil
 }
+
+// News has a value when the server said something unasked, or the connection ended.
+func (s *Server) News() <-chan struct{} { return s.dial.News() }
 
 // Name is the server's DSN with nothing secret in it.
 func (s *Server) Name() string { return s.p.name }

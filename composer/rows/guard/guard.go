@@ -3,7 +3,8 @@
 //
 //  1. Take opens a session of its own and takes an advisory lock in it, without waiting. The session's application_name says who has
 //     it, so whoever comes second can name the first;
-//  2. Watch looks every second whether the session still has the lock. It is idle in between, in no transaction;
+//  2. Watch looks every second, and when the session says something unasked, whether it still has the lock. It is idle in between, in
+//     no transaction;
 //  3. a session that ended (the server was restarted) has lost the lock: Hold, which comes before every final dot, waits until
 //     Watch has it again. Where another has it by then, or the server stays away, Hold and Watch say so and nothing more is sent;
 //  4. a newcomer leaves a server that has just started to those whose lock it ended: they come back for it first;
@@ -26,6 +27,7 @@ import (
 // Options of Take. Only Connect and Campaign are required.
 type Options struct {
 	Connect  func(context.Context) (*sql.Conn, error) // one session at a time, with a patience of its own
+	News     <-chan struct{}                          // has a value when the session may have ended; nil: that shows within a second
 	Campaign string
 	Me       Holder
 	Patience time.Duration // how long to try to have a lost lock again; 0: 2 min, within which no mail server hangs up
@@ -72,6 +74,7 @@ type Guard struct {
 
 	mu      sync.Mutex
 	s       *session
+	doubted bool
 	held    chan struct{} // closed while the lock is held, or lost for good
 	failure error         // it is lost for good
 }
@@ -143,14 +146,18 @@ func (g *Guard) Watch(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		case <-g.o.News:
+			g.doubt()
 		}
 		err := g.session().look(ctx)
 		switch {
 		case err == nil:
+			g.trust()
 			continue
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, errUnable):
+			g.trust()
 			g.o.Log.Warn("the database cannot tell any more whether this campaign is being sent from another machine", "reason", err.Error())
 			return nil
 		}
@@ -217,19 +224,39 @@ func (g *Guard) session() *session {
 	return g.s
 }
 
-func (g *Guard) lose() {
+// doubt has Hold wait, trust has it go on.
+func (g *Guard) doubt() {
 	g.mu.Lock()
-	s := g.s
-	g.s, g.held = nil, make(chan struct{})
-	g.mu.Unlock()
-	s.leave()
+	defer g.mu.Unlock()
+	if !g.doubted {
+		g.doubted, g.held = true, make(chan struct{})
+	}
+}
+
+func (g *Guard) trust() {
+	select {
+	case <-g.o.News: // of the answer
+	default:
+	}
+	g.settle(g.session(), nil)
+}
+
+func (g *Guard) lose() {
+	g.doubt()
+	g.session().leave()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.s = nil
 }
 
 func (g *Guard) settle(s *session, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.s, g.failure = s, err
-	close(g.held)
+	if g.doubted {
+		g.doubted = false
+		close(g.held)
+	}
 }
 
 // Close gives the lock back. Watch must have ended.
