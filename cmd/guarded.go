@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 
 	"github.com/mailblast/mailblast/composer/rows"
 	"github.com/mailblast/mailblast/composer/rows/guard"
@@ -31,8 +32,13 @@ func (p *pipeline) guardCampaign(ctx context.Context) error {
 	p.later(server.Close)
 	g, err := guard.Take(ctx, guard.Options{Connect: server.Connect, News: server.News(), Campaign: p.c.Name, Patience: 4 * p.o.patience, Log: p.log,
 		Me: guard.Holder{PID: p.pid, Host: p.host, Start: p.now()}})
-	if err != nil || g == nil {
+	switch {
+	case err == nil && g == nil:
+		return nil
+	case errors.As(err, new(*guard.HeldError)), errors.As(err, new(*rows.Error)), ctx.Err() != nil:
 		return err
+	case err != nil:
+		return server.Explain(err)
 	}
 	p.guarded = &guarded{Guard: g, over: make(chan struct{})}
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))

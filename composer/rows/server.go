@@ -43,6 +43,9 @@ func (s *Server) Connect(ctx context.Context) (*sql.Conn, error) {
 	return c.Conn, nil
 }
 
+// Explain makes an *Error of what the server or the driver says of a connection.
+func (s *Server) Explain(err error) error { return s.p.explain(err) }
+
 // News has a value when the server said something unasked, or the connection ended.
 func (s *Server) News() <-chan struct{} { return s.dial.News() }
 

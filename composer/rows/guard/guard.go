@@ -39,6 +39,7 @@ const (
 	every  = time.Second     // between two looks
 	answer = 3 * time.Second // for the server's reply to one
 	again  = 100 * time.Millisecond
+	tries  = 5 // of Take, when its session breaks
 )
 
 // HeldError says that the campaign is being sent from elsewhere.
@@ -80,7 +81,7 @@ type Guard struct {
 }
 
 // Take takes the lock of a campaign. Nil without an error: this server, or what is before it, has no such locks. The error is
-// *HeldError when another process has it, or one of Connect's.
+// *HeldError when another process has it, one of Connect's, or what the driver says.
 func Take(ctx context.Context, o Options) (*Guard, error) {
 	if o.Patience == 0 {
 		o.Patience = 2 * time.Minute
@@ -93,6 +94,9 @@ func Take(ctx context.Context, o Options) (*Guard, error) {
 	}
 	g := &Guard{o: o, held: make(chan struct{})}
 	s, err := g.take(ctx, true)
+	for try := 1; try < tries && broke(err) && pause(ctx, again) == nil; try++ {
+		s, err = g.take(ctx, true)
+	}
 	if errors.Is(err, errUnable) {
 		o.Log.Warn("the database cannot tell whether this campaign is being sent from another machine", "reason", err.Error())
 		return nil, nil

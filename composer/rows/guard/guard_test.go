@@ -235,6 +235,33 @@ func TestFaultLockGone(t *testing.T) {
 	check(t, w.Close())
 }
 
+// A session that breaks before it has the lock is not the end.
+func TestFaultBrokenAtFirst(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.DSN(t)
+	db := admin(t, dsn)
+	o := machine(t, dsn, "alpha")
+	connect, asked, breaks := o.Connect, 0, 4
+	o.Connect = func(ctx context.Context) (*sql.Conn, error) {
+		c, err := connect(ctx)
+		if asked++; err == nil && asked <= breaks {
+			var pid int
+			check(t, c.QueryRowContext(ctx, "SELECT pg_backend_pid()").Scan(&pid))
+			_, err := db.ExecContext(ctx, "SELECT pg_terminate_backend($1)", pid)
+			check(t, err)
+		}
+		return c, err
+	}
+	check(t, take(t, o).Close())
+	asked, breaks = 0, 5
+	if g, err := Take(t.Context(), o); g != nil || !broke(err) {
+		t.Errorf("guard %v, %v", g, err)
+	}
+	t.Attr("fault", "R16 the session breaks before it has the lock")
+	t.Attr("expected", "another is tried, five in all")
+	t.Attr("seen", "after four that broke the lock was held; after five Take gave up")
+}
+
 // A newcomer leaves a server that has just started to those who had locks there.
 func TestNewcomer(t *testing.T) {
 	t.Parallel()

@@ -96,15 +96,29 @@ func (s *session) look(ctx context.Context) error {
 func (s *session) ask(ctx context.Context, query string, into ...any) error {
 	ctx, cancel := context.WithTimeout(ctx, answer)
 	defer cancel()
-	return s.c.QueryRowContext(ctx, query).Scan(into...)
+	return brokenBy(s.c.QueryRowContext(ctx, query).Scan(into...))
 }
 
 func (s *session) exec(ctx context.Context, statement string) error {
 	ctx, cancel := context.WithTimeout(ctx, answer)
 	defer cancel()
 	_, err := s.c.ExecContext(ctx, statement)
-	return err
+	return brokenBy(err)
 }
+
+// brokenError is trouble in a session that was there.
+type brokenError struct{ error }
+
+func (b *brokenError) Unwrap() error { return b.error }
+
+func brokenBy(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &brokenError{err}
+}
+
+func broke(err error) bool { return errors.As(err, new(*brokenError)) }
 
 // unable tells a server that does not know such locks, or does not let us have them, from one in trouble.
 func unable(err error) error {
