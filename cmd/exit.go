@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/mailblast/mailblast/composer/rows"
+	"github.com/mailblast/mailblast/composer/rows/guard"
 	"github.com/mailblast/mailblast/delivery"
 	"github.com/mailblast/mailblast/delivery/journal/lock"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
@@ -94,6 +95,8 @@ func judge(err error) *fault {
 	var (
 		f      *fault
 		locked *lock.HeldError
+		other  *guard.HeldError
+		lost   *guard.LostError
 		halt   *delivery.Halt
 	)
 	if errors.As(err, &f) {
@@ -107,6 +110,10 @@ func judge(err error) *fault {
 		return rowsFault(err)
 	case errors.As(err, &locked):
 		return &fault{code: exitPaused, err: fmt.Errorf("%w", locked), hint: "look on with: mailblast status"}
+	case errors.As(err, &other):
+		return &fault{code: exitPaused, err: other, hint: "only one machine sends a campaign at a time: look on there with mailblast status"}
+	case errors.As(err, &lost):
+		return &fault{code: exitPaused, err: lost, hint: "whether another machine began meanwhile is not known; run again when the database is back"}
 	case errors.As(err, &halt):
 		return halted(halt)
 	case errors.Is(err, fs.ErrNotExist):
