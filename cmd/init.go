@@ -138,7 +138,9 @@ func makeState(dir string) error {
 		return failf(exitIO, "%w", err)
 	}
 	if fresh { // what is to survive a power cut lies in it
-		syncDir(filepath.Dir(dir))
+		if err := syncDir(filepath.Dir(dir)); err != nil {
+			return failf(exitIO, "%w", err)
+		}
 	}
 	if err := ours(dir); err != nil {
 		return err
