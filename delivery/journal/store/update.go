@@ -71,14 +71,8 @@ func (t *Tx) Put(ctx context.Context, into table.Table, row ...any) error {
 
 // judge says whether an error is the end of all writing.
 func (s *Store) judge(err error, committing bool) error {
+	err = s.typed(err)
 	code, ofSQLite := refusal.Code(err)
-	if code == sqlite3.SQLITE_IOERR_WRITE { // what it says of a quota that is used up as well
-		var why syscall.Errno
-		if full := disk.Probe(s.o.Dir); refusal.NoRoom(full) && errors.As(full, &why) {
-			err = &refusal.DiskError{File: s.file, Why: why, Err: err}
-		}
-	}
-	err = refusal.Of(s.file, err)
 	var damaged *refusal.DamagedError
 	switch {
 	case refusal.NoRoom(err):
@@ -87,6 +81,19 @@ func (s *Store) judge(err error, committing bool) error {
 		s.stop(err)
 	}
 	return err
+}
+
+// typed gives an error of SQLite its type. Where SQLite does not tell what the disk said, the disk is asked: whether a quota is used
+// up, say, or the file system read-only.
+func (s *Store) typed(err error) error {
+	switch code, _ := refusal.Code(err); code {
+	case sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_READONLY_DIRECTORY:
+		var why syscall.Errno
+		if errors.As(disk.Probe(s.o.Dir), &why) {
+			return &refusal.DiskError{File: s.file, Why: why, Err: err}
+		}
+	}
+	return refusal.Of(s.file, err)
 }
 
 func (s *Store) commits() uint64 {
