@@ -156,6 +156,8 @@ func makeState(dir string) error {
 // say prints to standard output unless told to be quiet.
 func (e *env) say(format string, args ...any) {
 	if !e.quiet {
-		fmt.Fprintf(e.out, format, args...)
+		if _, err := fmt.Fprintf(e.out, format, args...); err != nil && e.unsaid == nil {
+			e.unsaid = err
+		}
 	}
 }
