@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-	"syscall"
 
 	"github.com/mailblast/mailblast/composer/rows"
 	"github.com/mailblast/mailblast/composer/rows/guard"
@@ -100,7 +99,7 @@ func judge(err error) *fault {
 		halt   *delivery.Halt
 	)
 	if errors.As(err, &f) {
-		return f
+		return onDiskToo(f)
 	}
 	if f = distrusted(err); f != nil {
 		return f
@@ -118,8 +117,9 @@ func judge(err error) *fault {
 		return halted(halt)
 	case errors.Is(err, fs.ErrNotExist):
 		return &fault{code: exitNoInput, err: err}
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EROFS):
-		return &fault{code: exitIO, err: err}
+	}
+	if f = diskFault(err); f != nil {
+		return f
 	}
 	return &fault{code: exitBug, err: err}
 }

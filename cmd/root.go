@@ -26,7 +26,11 @@ func (e *env) main() (code int) {
 	}()
 	root := e.root()
 	root.SetArgs(e.args)
-	return e.explain(root.ExecuteContext(context.Background()))
+	err := root.ExecuteContext(context.Background())
+	if f := diskFault(e.unsaid); f != nil && err == nil { // a reader that has gone has heard enough
+		err = f
+	}
+	return e.explain(err)
 }
 
 func (e *env) root() *cobra.Command {

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/mailblast/mailblast/delivery/journal/disk"
@@ -98,7 +97,7 @@ func (b *Book) ballast() error {
 		return nil
 	}
 	err := disk.Ballast(b.o.Dir, 1<<20+8<<10*int64(b.o.Connections))
-	if err != nil && !errors.Is(err, syscall.ENOSPC) {
+	if err != nil && !refusal.NoRoom(err) {
 		b.o.Log.Warn("no room could be put by for a full disk", "error", err)
 		return nil
 	}
