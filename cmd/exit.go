@@ -11,6 +11,7 @@ import (
 	"github.com/mailblast/mailblast/delivery"
 	"github.com/mailblast/mailblast/delivery/journal/lock"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
+	"github.com/mailblast/mailblast/delivery/panicked"
 )
 
 // The exit codes: sysexits(3) numbers where one fits. docs/exit-codes.md tells what to do about each.
@@ -109,12 +110,23 @@ func judge(err error) *fault {
 		return &fault{code: exitPaused, err: fmt.Errorf("%w", locked), hint: "look on with: mailblast status"}
 	case errors.As(err, &halt):
 		return halted(halt)
+	case errors.As(err, new(*panicked.Error)):
+		return bug(err)
 	case errors.Is(err, fs.ErrNotExist):
 		return &fault{code: exitNoInput, err: err}
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EROFS):
 		return &fault{code: exitIO, err: err}
 	}
 	return &fault{code: exitBug, err: err}
+}
+
+// bug is a panic that was contained. Its stack has no data of recipients in it, and is all that there is to go by.
+func bug(err error) *fault {
+	f := &fault{code: exitBug, err: err}
+	if p := (*panicked.Error)(nil); errors.As(err, &p) {
+		f = f.hinted("please report it, with these lines; what was sent is in the journal. %s", p.Stack)
+	}
+	return f
 }
 
 // distrusted is what it means that the journal is refused; nil: something else is wrong. Nothing was sent.

@@ -124,6 +124,12 @@ func (p *pipeline) judgeEnd(end ending) *fault {
 		goOn = ""
 	}
 	switch r := p.result; {
+	case end.bugs != nil && end.err == nil && end.sig == nil:
+		f := bug(fmt.Errorf("%w; everybody else's mail went on", end.bugs))
+		if end.paused != nil && goOn != "" {
+			f.hint = goOn + "\n" + f.hint
+		}
+		return f
 	case end.err != nil:
 		f := judge(end.err)
 		if f.code == exitUnavailable && r.Sent > 0 {
