@@ -97,6 +97,9 @@ func judge(err error) *fault {
 		locked *lock.HeldError
 		halt   *delivery.Halt
 	)
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) { // whichever file it was that could not be opened
+		return failf(exitIO, "%w", err).hinted("allow this process more open files: ulimit -n 1024")
+	}
 	if errors.As(err, &f) {
 		return f
 	}

@@ -87,6 +87,7 @@ func (e *env) runSend(ctx context.Context, o sendOptions) error {
 		return failf(exitUsage, "--again %s: this campaign is %q; nothing was sent", o.again, c.Name)
 	}
 	s := e.newScreen(c, o)
+	e.afford(c, s.log)
 	ready, cancel := e.interruptible(ctx)
 	p, err := e.open(ready, c, o, s)
 	if err == nil {

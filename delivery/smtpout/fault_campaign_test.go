@@ -102,6 +102,7 @@ type posting struct {
 	t      *testing.T
 	o      delivery.Options
 	path   Path
+	dialer Dialer     // nil: the town's
 	to     [][]string // the recipients of each letter
 	poison map[int]func(*numbered) delivery.Content
 	book   *book
@@ -149,7 +150,11 @@ func (l *numbered) Open(context.Context, delivery.Form) (delivery.Body, error) {
 
 func (p *posting) run() {
 	p.t.Helper()
-	tr, stop := running(p.t, Options{Paths: []Path{p.path}, Pipelining: true, Dial: p.dial})
+	dial := p.dialer
+	if dial == nil {
+		dial = p.dial
+	}
+	tr, stop := running(p.t, Options{Paths: []Path{p.path}, Pipelining: true, Dial: dial})
 	p.o.General.Name, p.o.General.Sender = "general", tr.Queue(QueueOptions{})
 	p.o.Revive = func(m *delivery.Message, ref string) error {
 		var i int
