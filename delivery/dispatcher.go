@@ -25,8 +25,10 @@ type Dispatcher struct {
 	crashed  signal // Run's goroutine panicked and takes no more calls
 	ended    signal // Run has returned
 
+	clock func() time.Time
+
 	// owned by Run
-	now         time.Time
+	now, began  time.Time
 	store       *lanes.Store[*Message]
 	total       *pace.Limiter
 	domains     limiters
@@ -75,7 +77,7 @@ func New(o Options) (*Dispatcher, error) {
 		o: o, byDomain: map[string]*queue{}, calls: make(chan func()),
 		closing: newSignal(), draining: newSignal(), started: newSignal(), stopped: newSignal(), crashed: newSignal(), ended: newSignal(),
 		store: lanes.NewStore(o.SpillDir, o.Memory, lanes.Codec[*Message](records{})),
-		total: pace.NewLimiter(o.Rate), domains: limiters{rates: o.DomainRates},
+		clock: time.Now, total: pace.NewLimiter(o.Rate), domains: limiters{rates: o.DomainRates},
 	}
 	for _, qo := range append(append([]QueueOptions(nil), o.Queues...), o.General) {
 		q := newQueue(d, qo)

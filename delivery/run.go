@@ -27,6 +27,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	d.started.give()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	d.began = d.clock()
 	for _, q := range d.queues {
 		q.spawn(ctx)
 	}
@@ -76,7 +77,7 @@ func (d *Dispatcher) loop(ctx context.Context) {
 	var armed time.Time
 	cut, drain, closing := ctx.Done(), d.draining.c, d.closing.c
 	for {
-		d.now = time.Now()
+		d.now = d.clock()
 		d.wake()
 		d.schedule(ctx)
 		if d.over(ctx) {
@@ -229,6 +230,9 @@ func (d *Dispatcher) hungry() bool {
 // accept sorts the clones of one letter into parcels by queue and site, and puts each at the end of a lane.
 func (d *Dispatcher) accept(ms []*Message) {
 	d.outstanding += len(ms)
+	for _, m := range ms {
+		d.date(m)
+	}
 	if len(ms) == 1 {
 		d.put(ms)
 		return

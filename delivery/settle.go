@@ -133,7 +133,7 @@ func (d *Dispatcher) judge(o *Outcome, m *Message, random float64) step {
 		return d.judgeDeferred(o, m, random)
 	case Unknown:
 		at := lanes.When(d.now, d.now.Add(ResendAfter))
-		if d.o.Resend && at.Sub(m.First) <= d.o.Retry.For {
+		if d.o.Resend && d.age(m, at) <= d.o.Retry.For {
 			count(o, m)
 			return step{kind: stepLater, via: m.Via, at: at}
 		}
@@ -156,18 +156,18 @@ func (d *Dispatcher) judgeDeferred(o *Outcome, m *Message, random float64) step 
 		return step{kind: stepAgain, via: via}
 	}
 	at := d.now.Add(d.o.Retry.Delay(m.Tries, random))
-	if patient := d.now.Add(d.o.Retry.GreyDelay(m.Tries, random)); greylisted(o) && patient.Sub(m.First) <= d.o.Retry.For {
+	if patient := d.now.Add(d.o.Retry.GreyDelay(m.Tries, random)); greylisted(o) && d.age(m, patient) <= d.o.Retry.For {
 		at = patient
 	}
 	if at.Before(o.Next) {
 		at = o.Next
 	}
-	if at = lanes.When(d.now, at); at.Sub(m.First) <= d.o.Retry.For {
+	if at = lanes.When(d.now, at); d.age(m, at) <= d.o.Retry.For {
 		o.Next = at
 		return step{kind: stepLater, via: via, at: at}
 	}
 	o.Status, o.Next = Failed, time.Time{}
-	o.Text = givenUp(o.Text, m.Tries, d.now.Sub(m.First))
+	o.Text = givenUp(o.Text, m.Tries, d.age(m, d.now))
 	return step{kind: stepEnd}
 }
 

@@ -119,7 +119,7 @@ func (t *thread) take(p lanes.Parcel[*Message], ms []*Message) *grant {
 	for _, m := range ms {
 		h := hand{m: m, f: f, fresh: m.First.IsZero(), trial: t.q.trial(m, t.site.Via)}
 		if h.fresh {
-			m.First = t.d.now
+			m.First, m.since = t.d.now, t.d.elapsed()
 		}
 		m.Via = t.site.Via
 		t.hands[m.ID] = h
