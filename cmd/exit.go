@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"syscall"
 
 	"github.com/mailblast/mailblast/composer/rows"
 	"github.com/mailblast/mailblast/composer/rows/guard"
 	"github.com/mailblast/mailblast/delivery"
 	"github.com/mailblast/mailblast/delivery/journal/lock"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
+	"github.com/mailblast/mailblast/delivery/panicked"
 )
 
 // The exit codes: sysexits(3) numbers where one fits. docs/exit-codes.md tells what to do about each.
@@ -98,6 +100,9 @@ func judge(err error) *fault {
 		lost   *guard.LostError
 		halt   *delivery.Halt
 	)
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) { // whichever file it was that could not be opened
+		return failf(exitIO, "%w", err).hinted("allow this process more open files: ulimit -n 1024")
+	}
 	if errors.As(err, &f) {
 		return onDiskToo(f)
 	}
@@ -115,6 +120,8 @@ func judge(err error) *fault {
 		return &fault{code: exitPaused, err: lost, hint: "whether another machine began meanwhile is not known; run again when the database is back"}
 	case errors.As(err, &halt):
 		return halted(halt)
+	case errors.As(err, new(*panicked.Error)):
+		return bug(err)
 	case errors.Is(err, fs.ErrNotExist):
 		return &fault{code: exitNoInput, err: err}
 	}
@@ -122,6 +129,15 @@ func judge(err error) *fault {
 		return f
 	}
 	return &fault{code: exitBug, err: err}
+}
+
+// bug is a panic that was contained. Its stack has no data of recipients in it, and is all that there is to go by.
+func bug(err error) *fault {
+	f := &fault{code: exitBug, err: err}
+	if p := (*panicked.Error)(nil); errors.As(err, &p) {
+		f = f.hinted("please report it, with these lines; what was sent is in the journal. %s", p.Stack)
+	}
+	return f
 }
 
 // distrusted is what it means that the journal is refused; nil: something else is wrong. Nothing was sent.

@@ -47,6 +47,7 @@ type pipeline struct {
 	result     *report.Report
 	ask        func(context.Context, string) (yes bool, err error) // nil: nobody is there to ask
 	told       bool                                                // a person has read the whole result
+	unheard    error                                               // why the result could not be printed; nil: it was
 	undo       []func() error
 }
 

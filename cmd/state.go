@@ -14,6 +14,7 @@ import (
 	"github.com/mailblast/mailblast/cmd/campaign"
 	"github.com/mailblast/mailblast/delivery/journal"
 	"github.com/mailblast/mailblast/delivery/journal/lock"
+	"github.com/mailblast/mailblast/delivery/panicked"
 )
 
 // store is where a run remembers: the state directory, or for a rehearsal a directory that ends with it.
@@ -67,7 +68,7 @@ func farAway(dir, kind string) string {
 
 // stateFault is trouble with the journal, which is a place to write to unless it knows better.
 func stateFault(err error) error {
-	if f := judge(err); f.code != exitBug {
+	if f := judge(err); f.code != exitBug || errors.As(err, new(*panicked.Error)) {
 		return f
 	}
 	return failf(exitIO, "%w", err).hinted("look at the disk and at who may write to the state directory, then run again")

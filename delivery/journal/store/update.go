@@ -13,6 +13,7 @@ import (
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
 	"github.com/mailblast/mailblast/delivery/journal/sum"
 	"github.com/mailblast/mailblast/delivery/journal/table"
+	"github.com/mailblast/mailblast/delivery/panicked"
 )
 
 // Tx is one transaction. What f of Update changes in Meta is written with it.
@@ -45,7 +46,8 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 	return nil
 }
 
-func (s *Store) run(ctx context.Context, t *Tx, f func(*Tx) error) error {
+func (s *Store) run(ctx context.Context, t *Tx, f func(*Tx) error) (err error) {
+	defer panicked.Contain(&err)
 	if err := s.Fault(); err != nil { // of a transaction that this one waited for
 		return err
 	}
@@ -59,7 +61,7 @@ func (s *Store) run(ctx context.Context, t *Tx, f func(*Tx) error) error {
 	if err := f(t); err != nil {
 		return err
 	}
-	_, err := t.StmtContext(ctx, s.meta.write.Stmt).ExecContext(ctx, t.Meta.row()...)
+	_, err = t.StmtContext(ctx, s.meta.write.Stmt).ExecContext(ctx, t.Meta.row()...)
 	return err
 }
 
@@ -76,6 +78,8 @@ func (s *Store) judge(err error, committing bool) error {
 	var damaged *refusal.DamagedError
 	switch {
 	case refusal.NoRoom(err):
+	case errors.As(err, new(*panicked.Error)): // there is no telling what else is wrong
+		s.stop(err)
 	case ofSQLite && (code&0xff == sqlite3.SQLITE_BUSY || code&0xff == sqlite3.SQLITE_INTERRUPT): // it was rolled back
 	case errors.As(err, &damaged), ofSQLite && (code&0xff == sqlite3.SQLITE_IOERR || committing):
 		s.stop(err)
