@@ -29,7 +29,11 @@ func damages(f, other files, earlier []files, page int) (all []kind) {
 		if len(b) == 0 {
 			continue
 		}
-		all = append(all, flips(f, name), cuts(f, name), wholes(f, other, name))
+		patterns := 3
+		if name == walFile || name == dbFile && len(f[walFile]) > 0 { // the log's checksums are over all of it
+			patterns = 1
+		}
+		all = append(all, flips(f, name, patterns), cuts(f, name), wholes(f, other, name))
 		if name == dbFile {
 			all = append(all, blocks(f, name, 0, page)...)
 			all = append(all, stale(f, other, earlier, page))
@@ -41,18 +45,20 @@ func damages(f, other files, earlier []files, page int) (all []kind) {
 	return all
 }
 
-// flips are one bit, all bits and no bit of every octet.
-func flips(f files, name string) kind {
+// flips are one bit, all bits and no bit of every octet; or the three in turn.
+func flips(f files, name string, patterns int) kind {
 	b := f[name]
-	return kind{name: name + " flip", n: 3 * len(b), at: func(i int) (string, files) {
-		at, c := i/3, slices.Clone(b)
+	return kind{name: name + " flip", n: patterns * len(b), at: func(i int) (string, files) {
+		at, c := i/patterns, slices.Clone(b)
 		switch i % 3 {
 		case 0:
 			c[at] ^= 1 << (at % 8)
 		case 1:
 			c[at] ^= 0xff
 		case 2:
-			c[at] = 0
+			if c[at] = 0; b[at] == 0 {
+				c[at] = 0x80
+			}
 		}
 		return fmt.Sprintf("%s: octet %d is %#x instead of %#x", name, at, c[at], b[at]), f.with(files{name: c})
 	}}
