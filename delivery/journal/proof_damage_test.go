@@ -12,6 +12,7 @@ import (
 
 // kind is a kind of damage to one form of a journal: there are n of it, and at gives each as what the files are then.
 type kind struct {
+	row  string // of the table of faults
 	name string
 	n    int
 	at   func(i int) (what string, f files)
@@ -19,6 +20,13 @@ type kind struct {
 	// below 0: to none. May be nil.
 	back func(i int) int
 }
+
+// The rows of the table of faults that damage belongs to.
+const (
+	short   = "R12 journal cut short: each file of it at every length"
+	corrupt = "R13 corruption inside: octets, pages and frames, flipped, swapped, copied, lost, from elsewhere"
+	another = "R14 journal deleted, of another campaign, or taken back, file by file and in sets"
+)
 
 // damages are all kinds of damage to files, each alone, with those of another journal at hand, and with those of earlier
 // moments.
@@ -48,7 +56,7 @@ func damages(f, other files, earlier []files, page int) (all []kind) {
 // flips are one bit, all bits and no bit of every octet; or the three in turn.
 func flips(f files, name string, patterns int) kind {
 	b := f[name]
-	return kind{name: name + " flip", n: patterns * len(b), at: func(i int) (string, files) {
+	return kind{row: corrupt, name: name + " flip", n: patterns * len(b), at: func(i int) (string, files) {
 		at, c := i/patterns, slices.Clone(b)
 		switch i % 3 {
 		case 0:
@@ -66,7 +74,7 @@ func flips(f files, name string, patterns int) kind {
 
 // cuts are every length.
 func cuts(f files, name string) kind {
-	return kind{name: name + " cut", n: len(f[name]), at: func(i int) (string, files) {
+	return kind{row: short, name: name + " cut", n: len(f[name]), at: func(i int) (string, files) {
 		return fmt.Sprintf("%s: cut to %d octets", name, i), f.with(files{name: f[name][:i]})
 	}}
 }
@@ -88,7 +96,7 @@ func wholes(f, other files, name string) kind {
 		{"twice", append(slices.Clone(f[name]), f[name]...)}, {"with an octet more", junk(1)}, {"with 100 more", junk(100)},
 		{"with a page more", junk(4096)}, {"all junk", junk(8192)[len(f[name]):]},
 	}
-	return kind{name: name + " whole", n: len(all), at: func(i int) (string, files) {
+	return kind{row: another, name: name + " whole", n: len(all), at: func(i int) (string, files) {
 		return name + ": " + all[i].what, f.with(files{name: all[i].b})
 	}}
 }
@@ -98,7 +106,7 @@ func blocks(f files, name string, head, size int) []kind {
 	b := f[name]
 	n := (len(b) - head) / size
 	block := func(b []byte, i int) []byte { return b[head+i*size : head+(i+1)*size] }
-	alone := kind{name: name + " block", n: 2 * n, at: func(i int) (string, files) {
+	alone := kind{row: corrupt, name: name + " block", n: 2 * n, at: func(i int) (string, files) {
 		c := slices.Clone(b)
 		if i%2 == 0 {
 			clear(block(c, i/2))
@@ -106,7 +114,7 @@ func blocks(f files, name string, head, size int) []kind {
 		}
 		return fmt.Sprintf("%s: block %d is gone", name, i/2), f.with(files{name: append(c[:head+i/2*size], c[head+(i/2+1)*size:]...)})
 	}}
-	swap := kind{name: name + " blocks swapped", n: n * n, at: func(i int) (string, files) {
+	swap := kind{row: corrupt, name: name + " blocks swapped", n: n * n, at: func(i int) (string, files) {
 		c, x, y := slices.Clone(b), i/n, i%n
 		if x >= y {
 			return "", nil
@@ -115,7 +123,7 @@ func blocks(f files, name string, head, size int) []kind {
 		copy(block(c, y), block(b, x))
 		return fmt.Sprintf("%s: blocks %d and %d are swapped", name, x, y), f.with(files{name: c})
 	}}
-	copied := kind{name: name + " block copied", n: n * n, at: func(i int) (string, files) {
+	copied := kind{row: corrupt, name: name + " block copied", n: n * n, at: func(i int) (string, files) {
 		c, x, y := slices.Clone(b), i/n, i%n
 		if x == y {
 			return "", nil
@@ -130,7 +138,7 @@ func blocks(f files, name string, head, size int) []kind {
 func stale(f, other files, earlier []files, size int) kind {
 	b := f[dbFile]
 	n := len(b) / size
-	return kind{name: dbFile + " stale page", n: n * (len(earlier) + 1), at: func(i int) (string, files) {
+	return kind{row: corrupt, name: dbFile + " stale page", n: n * (len(earlier) + 1), at: func(i int) (string, files) {
 		from, of := other, "another journal"
 		if k := i / n; k < len(earlier) {
 			from, of = earlier[k], fmt.Sprintf("moment %d", k)
@@ -154,7 +162,7 @@ func takenBack(f, other files, earlier []files) kind {
 		{dbFile, register.Name}, {walFile, mark.Name}, {dbFile, mark.Name},
 	}
 	n := len(earlier)
-	return kind{name: "taken back", n: len(sets) * (n + 1), at: func(i int) (string, files) {
+	return kind{row: another, name: "taken back", n: len(sets) * (n + 1), at: func(i int) (string, files) {
 		set, m, change := sets[i/(n+1)], i%(n+1), files{}
 		from, of := other, "of another journal"
 		if m < n {

@@ -102,8 +102,9 @@ var truth = func() []delivery.Status {
 	return []delivery.Status{s, s, s, delivery.Deferred, s, delivery.Suppressed, s, u, u, n, n, s, u, u, f, n, n, n}
 }()
 
-// tell makes a story, on a file with pages of so many octets: small ones make a file in which every octet can be tried.
-func tell(t testing.TB, page int) *story {
+// tell makes a story with its end, on a file with pages of so many octets: small ones make a file in which every octet can
+// be tried.
+func tell(t testing.TB, page int, end func(*writing)) *story {
 	t.Helper()
 	s, dir := &story{page: page}, filepath.Join(t.TempDir(), "state")
 	check(t, os.MkdirAll(dir, 0o700))
@@ -118,7 +119,7 @@ func tell(t testing.TB, page int) *story {
 	left := pick(t, dir)
 	check(t, w.end())
 	left.lay(t, dir) // killed, for the third
-	w.process(storySpec, (*writing).three)
+	w.process(storySpec, end)
 	s.killed = pick(t, dir)
 	check(t, w.end())
 	s.closed = pick(t, dir)
@@ -261,4 +262,11 @@ func (w *writing) three() {
 	w.now(w.r.Keep(ctx, []string{"email", "name"}, []Kept{{ID: someone(storyRun, 9), To: "p9@x.test", Fields: []string{"p9@x.test", "Nine"}}}))
 	w.intend(14, 14)
 	w.record(delivery.Failed, 14)
+}
+
+// otherwise has others sent to instead.
+func (w *writing) otherwise() {
+	w.intend(15, 17)
+	w.record(delivery.Sent, 15)
+	w.record(delivery.Failed, 16)
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/journal/mark"
+	"github.com/mailblast/mailblast/delivery/journal/register"
 )
 
 // sightOf is what a journal without damage tells.
@@ -25,7 +27,7 @@ func sightOf(t testing.TB, dir string, f files) *sight {
 
 // Without damage the story is what was told.
 func TestProofStory(t *testing.T) {
-	s, dir := tell(t, 4096), memory(t)
+	s, dir := tell(t, 4096, (*writing).three), memory(t)
 	for _, f := range []files{s.killed, s.closed} {
 		seen := sightOf(t, dir, f)
 		for n, want := range truth {
@@ -43,19 +45,13 @@ func TestProofStory(t *testing.T) {
 	if got := seen.states[7].Status; got != delivery.Unknown || seen.states[9].Status != delivery.Failed {
 		t.Error(seen)
 	}
-	for n, f := range []files{s.first, s.killed, s.closed} {
-		for name, b := range f {
-			t.Log(n, name, len(b))
-		}
-	}
-	t.Log(len(s.moments))
 }
 
 // proof tries damage to every form of a story.
 type proof struct {
 	t      *testing.T
 	s      *story
-	other  *story
+	other  *story // of another directory, that ends otherwise
 	dir    string
 	past   []*sight // of the moments
 	picked func(k kind) []int
@@ -65,23 +61,53 @@ type proof struct {
 }
 
 func newProof(t *testing.T, page int, picked func(kind) []int) *proof {
-	p := &proof{t: t, s: tell(t, page), other: tell(t, page), dir: memory(t), picked: picked, more: 3}
+	p := &proof{t: t, s: tell(t, page, (*writing).three), other: tell(t, page, (*writing).otherwise), dir: memory(t), picked: picked, more: 3}
 	for _, m := range p.s.moments {
 		p.past = append(p.past, sightOf(t, p.dir, m))
 	}
 	return p
 }
 
-func (p *proof) form(f, other files, earlier []files) {
-	now := sightOf(p.t, p.dir, f)
-	for _, k := range append(damages(f, other, earlier, p.s.page), takenBack(f, other, earlier)) {
-		p.kind(k, now)
+// rows tries all damage to all forms, by the rows of the table of faults.
+func (p *proof) rows(t *testing.T) {
+	for _, fault := range []struct{ row, must string }{
+		{short, "refused by a typed error that changes nothing, or harmless: never a wrong sent, never a silent unsent"},
+		{corrupt, "refused by a typed error before anything is sent, or harmless, also for what is sent after: never a wrong sent, never a silent unsent"},
+		{another, "refused by a typed error, or what was true at that moment where all witnesses went back with it"},
+	} {
+		t.Run(fault.row[:3], func(t *testing.T) {
+			p.t, p.all = t, verdicts{}
+			t.Attr("fault", fault.row)
+			t.Attr("expected", fault.must)
+			p.forms(fault.row)
+			t.Attr("seen", p.all.String())
+		})
+	}
+}
+
+// forms are a journal closed well, killed late, and killed early, each with what went before it.
+func (p *proof) forms(row string) {
+	for _, form := range []struct {
+		name     string
+		f, other files
+	}{{"closed", p.s.closed, p.other.closed}, {"killed", p.s.killed, p.other.killed}, {"killed at first", p.s.first, p.other.killed}} {
+		end := slices.IndexFunc(p.s.moments, form.f.same)
+		if end < 0 {
+			end = len(p.s.moments) - 1
+		}
+		earlier, now := p.s.moments[:end], sightOf(p.t, p.dir, form.f)
+		for _, k := range append(damages(form.f, form.other, earlier, p.s.page), takenBack(form.f, form.other, earlier)) {
+			if k.row == row {
+				k.name = form.name + ", " + k.name
+				p.kind(k, now)
+			}
+		}
 	}
 }
 
 func (p *proof) kind(k kind, now *sight) {
-	r := trial{t: p.t, dir: p.dir}
-	for _, i := range p.picked(k) {
+	r, picked := trial{t: p.t, dir: p.dir}, p.picked(k)
+	for _, i := range picked {
 		what, f := k.at(i)
 		if f == nil {
 			continue
@@ -94,30 +120,14 @@ func (p *proof) kind(k kind, now *sight) {
 		r.more = p.n%p.more == 0
 		r.do(what, f, allowed...)
 	}
-	p.t.Logf("%s: %v", k.name, r.v)
+	if len(picked) > 100 {
+		p.t.Logf("%s: %v", k.name, r.v)
+	}
 	p.all.refused, p.all.harmless, p.all.later = p.all.refused+r.v.refused, p.all.harmless+r.v.harmless, p.all.later+r.v.later
 }
 
-// forms are all three, each with what went before it.
-func (p *proof) forms(t *testing.T) {
-	for _, form := range []struct {
-		name     string
-		f, other files
-	}{{"closed", p.s.closed, p.other.closed}, {"killed", p.s.killed, p.other.killed}, {"first", p.s.first, p.other.first}} {
-		t.Run(form.name, func(t *testing.T) {
-			p.t = t
-			end := slices.IndexFunc(p.s.moments, form.f.same)
-			if end < 0 {
-				end = len(p.s.moments) - 1
-			}
-			p.form(form.f, form.other, p.s.moments[:end])
-		})
-	}
-	p.t = t
-}
-
 // Whatever becomes of the files of a journal, it never lies: a sample.
-func TestProof(t *testing.T) {
+func TestFaultDamage(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	p := newProof(t, 4096, func(k kind) (some []int) {
 		for range 2 {
@@ -125,24 +135,22 @@ func TestProof(t *testing.T) {
 		}
 		return some
 	})
-	p.forms(t)
-	t.Log(p.all)
+	p.rows(t)
 }
 
 // Every octet, every length, every page, on a journal with small pages; and a fine sample of one as they are.
-func TestProofLong(t *testing.T) {
+func TestFaultDamageLong(t *testing.T) {
 	if os.Getenv("MAILBLAST_LONG") == "" {
 		t.Skip("left out: takes most of an hour; run it with MAILBLAST_LONG=1")
 	}
 	for page, coarse := range map[int]int{512: 1, 4096: 97} {
 		t.Run(fmt.Sprint(page), func(t *testing.T) {
-			t.Parallel()
 			p := newProof(t, page, func(k kind) (some []int) {
 				step := 1
 				if k.n > 5000 {
 					step = coarse
 				}
-				if strings.HasPrefix(k.name, shmFile) { // SQLite throws it away
+				if strings.Contains(k.name, shmFile) { // SQLite throws it away
 					step = 97
 				}
 				for i := 0; i < k.n; i += step {
@@ -151,8 +159,39 @@ func TestProofLong(t *testing.T) {
 				return some
 			})
 			p.more = 5
-			p.forms(t)
-			t.Log(p.all)
+			p.rows(t)
 		})
 	}
+}
+
+// FuzzJournal writes octets over those of a journal, or between them, at an offset into one of its files.
+func FuzzJournal(f *testing.F) {
+	s, dir := tell(f, 512, (*writing).three), memory(f)
+	forms := []files{s.closed, s.killed, s.first}
+	var now []*sight
+	for _, form := range forms {
+		now = append(now, sightOf(f, dir, form))
+	}
+	names := []string{dbFile, walFile, mark.Name, register.Name}
+	for n := range forms {
+		f.Add(byte(n), byte(0), uint(18), false, []byte{1, 1})
+		f.Add(byte(n), byte(0), uint(3*512), true, make([]byte, 512))
+		f.Add(byte(n), byte(1), uint(40), false, []byte("\x00\x00\x00\x01"))
+		f.Add(byte(n), byte(2), uint(31), false, []byte{0xff})
+		f.Add(byte(n), byte(3), uint(0), true, []byte("{} 00000000\n"))
+	}
+	f.Fuzz(func(t *testing.T, form, file byte, at uint, between bool, octets []byte) {
+		n, name := int(form)%len(forms), names[int(file)%len(names)]
+		b := forms[n][name]
+		if len(octets) > 4096 {
+			return
+		}
+		at %= uint(len(b) + 1)
+		c, rest := append(slices.Clone(b[:at]), octets...), b[at:]
+		if !between {
+			rest = rest[min(len(octets), len(rest)):]
+		}
+		r := trial{t: t, dir: dir, more: len(octets)%2 == 0}
+		r.do(fmt.Sprintf("%s of form %d, %q at %d", name, n, octets, at), forms[n].with(files{name: append(c, rest...)}), now[n])
+	})
 }
