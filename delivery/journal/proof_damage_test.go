@@ -16,8 +16,8 @@ type kind struct {
 	name string
 	n    int
 	at   func(i int) (what string, f files)
-	// back tells to which moment the i-th takes all but the list of runs back, which cannot be told from what was true then;
-	// below 0: to none. May be nil.
+	// back tells to which moment the i-th takes what the journal says back together with its mark, which cannot be told from what
+	// was true then; below 0: to none. May be nil.
 	back func(i int) int
 }
 
@@ -157,9 +157,9 @@ func stale(f, other files, earlier []files, size int) kind {
 // are.
 func takenBack(f, other files, earlier []files) kind {
 	sets := [][]string{
-		{dbFile, walFile, mark.Name}, {dbFile, walFile, mark.Name, register.Name}, {dbFile}, {walFile}, {dbFile, walFile},
-		{dbFile, walFile, shmFile}, {mark.Name}, {register.Name}, {mark.Name, register.Name}, {dbFile, walFile, register.Name},
-		{dbFile, register.Name}, {walFile, mark.Name}, {dbFile, mark.Name},
+		{dbFile, walFile, mark.Name, register.Name}, {dbFile, walFile, mark.Name}, {walFile, mark.Name}, {dbFile, mark.Name},
+		{dbFile}, {walFile}, {dbFile, walFile}, {dbFile, walFile, shmFile}, {mark.Name}, {register.Name}, {mark.Name, register.Name},
+		{dbFile, walFile, register.Name}, {dbFile, register.Name},
 	}
 	n := len(earlier)
 	return kind{row: another, name: "taken back", n: len(sets) * (n + 1), at: func(i int) (string, files) {
@@ -167,7 +167,7 @@ func takenBack(f, other files, earlier []files) kind {
 		from, of := other, "of another journal"
 		if m < n {
 			from, of = earlier[m], fmt.Sprintf("of moment %d", m)
-		} else if i/(n+1) == 1 {
+		} else if i < n+1 {
 			return "", nil // it is the other journal, and not damaged
 		}
 		for _, name := range set {
@@ -175,7 +175,7 @@ func takenBack(f, other files, earlier []files) kind {
 		}
 		return fmt.Sprintf("%v are %s", set, of), f.with(change)
 	}, back: func(i int) int {
-		if m := i % (n + 1); i/(n+1) < 2 && m < n {
+		if m := i % (n + 1); i/(n+1) < 4 && m < n {
 			return m
 		}
 		return -1
