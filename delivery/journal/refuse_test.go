@@ -323,23 +323,3 @@ func TestLetterAndSource(t *testing.T) {
 		t.Errorf("%+v, %v", info, err)
 	}
 }
-
-// Another journal that has a run of the same name is none of that run, unless a person says so; and back again.
-func TestAnotherJournal(t *testing.T) {
-	dir, spring := stateDir(t), Spec{Campaign: "spring"}
-	sent(t, dir, spring, 2)
-	there := stateDir(t)
-	sent(t, there, spring, 1)
-	ours, theirs := pick(t, dir), pick(t, there)
-	over := spring
-	over.StartOver = true
-	for n, f := range []files{theirs, ours} {
-		pick(t, dir).with(files{dbFile: f[dbFile], mark.Name: f[mark.Name]}).lay(t, dir)
-		var lost *refusal.LostError
-		if err := try(t, Options{Dir: dir}, spring); !errors.As(err, &lost) || lost.Missing || len(lost.Runs) != 1 {
-			t.Errorf("%d: got %v", n, err)
-		}
-		check(t, try(t, Options{Dir: dir}, over))
-		check(t, try(t, Options{Dir: dir}, spring))
-	}
-}

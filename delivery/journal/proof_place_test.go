@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/journal/mark"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
 	"github.com/mailblast/mailblast/delivery/journal/register"
 )
@@ -82,5 +83,37 @@ func TestHeader(t *testing.T) {
 		if !pick(t, dir).same(f.with(files{dbFile: c})) {
 			t.Errorf("octet %d is %d: the refusal changed the files", at, octet)
 		}
+	}
+}
+
+// A log whose file was cut to nothing, or to an octet, is kept: SQLite would throw it away.
+func TestLogKept(t *testing.T) {
+	s, dir := tell(t, 512, (*writing).three), memory(t)
+	for n := range 2 {
+		f := s.first.with(files{dbFile: s.first[dbFile][:n]})
+		f.lay(t, dir)
+		if err := try(t, Options{Dir: dir}, storySpec); !typed(err) || !pick(t, dir).same(f) {
+			t.Errorf("cut to %d: %v", n, err)
+		}
+	}
+}
+
+// Another journal that has a run of the same name is none of that run, unless a person says so; and back again.
+func TestAnotherJournal(t *testing.T) {
+	dir, spring := stateDir(t), Spec{Campaign: "spring"}
+	sent(t, dir, spring, 2)
+	there := stateDir(t)
+	sent(t, there, spring, 1)
+	ours, theirs := pick(t, dir), pick(t, there)
+	over := spring
+	over.StartOver = true
+	for n, f := range []files{theirs, ours} {
+		pick(t, dir).with(files{dbFile: f[dbFile], mark.Name: f[mark.Name]}).lay(t, dir)
+		var lost *refusal.LostError
+		if err := try(t, Options{Dir: dir}, spring); !errors.As(err, &lost) || lost.Missing || len(lost.Runs) != 1 {
+			t.Errorf("%d: got %v", n, err)
+		}
+		check(t, try(t, Options{Dir: dir}, over))
+		check(t, try(t, Options{Dir: dir}, spring))
 	}
 }
