@@ -15,9 +15,9 @@ import (
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
 )
 
-// What stands in the place of a journal is named, and left as it is.
-func TestFaultOtherJournal(t *testing.T) {
-	s, other, dir := tell(t, 4096, (*writing).three), tell(t, 4096, (*writing).otherwise), memory(t)
+// replaced makes sure that what stands in the place of a journal is named, and left as it is.
+func (p *proof) replaced(t *testing.T) {
+	s, other, dir := p.s, p.other, p.dir
 	newer := func(f files) files {
 		f.lay(t, dir)
 		wrong(t, dir, `UPDATE schema SET version = 9; ALTER TABLE kept RENAME COLUMN rcpt TO whom`)
