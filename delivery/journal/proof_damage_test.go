@@ -16,6 +16,7 @@ type kind struct {
 	name string
 	n    int
 	at   func(i int) (what string, f files)
+	used []int // those of n that a small sample is best taken from, where most would hit octets that say nothing
 	// back tells to which moment the i-th takes what the journal says back together with its mark, which cannot be told from what
 	// was true then; below 0: to none. May be nil.
 	back func(i int) int
@@ -56,7 +57,15 @@ func damages(f, other files, earlier []files, page int) (all []kind) {
 // flips are one bit, all bits and no bit of every octet; or the three in turn.
 func flips(f files, name string, patterns int) kind {
 	b := f[name]
-	return kind{row: corrupt, name: name + " flip", n: patterns * len(b), at: func(i int) (string, files) {
+	var used []int
+	if name == dbFile && patterns > 1 {
+		for at, octet := range b {
+			if octet != 0 {
+				used = append(used, patterns*at+at%patterns)
+			}
+		}
+	}
+	return kind{row: corrupt, used: used, name: name + " flip", n: patterns * len(b), at: func(i int) (string, files) {
 		at, c := i/patterns, slices.Clone(b)
 		switch i % 3 {
 		case 0:

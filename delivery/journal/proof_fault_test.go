@@ -59,7 +59,7 @@ func (p *proof) replaced(t *testing.T) {
 // A journal of the schema before is read with all that it knows; it has no checksums and does not count its
 // rows, so that changed octets and a lost end cannot be told, but what SQLite or a missing place shows is refused.
 func TestFaultSchema1(t *testing.T) {
-	t.Attr("fault", "R24 journal of the version before, whole, and cut at every page")
+	t.Attr("fault", "R24 journal of the version before, whole, and cut at twenty places")
 	t.Attr("expected", "read with every state; cut: refused and left as it is, or all there")
 	from, dir := old(t), memory(t)
 	db, err := sql.Open("sqlite", filepath.Join(from, dbFile))
@@ -84,7 +84,7 @@ func TestFaultSchema1(t *testing.T) {
 			t.Errorf("%s: %v, %v", query, got, err)
 		}
 	}
-	for at := 512; at < len(f[dbFile]); at += 512 {
+	for at := 1536; at < len(f[dbFile]); at += 1536 {
 		cut := f.with(files{dbFile: f[dbFile][:at]})
 		cut.lay(t, dir)
 		switch got, err := states1(dir); {

@@ -128,7 +128,10 @@ func (p *proof) kind(k kind, now *sight) {
 
 // Whatever becomes of the files of a journal, it never lies: a sample.
 func TestFaultDamage(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 2))
+	rng, wide := rand.New(rand.NewPCG(1, 2)), 20
+	if racing {
+		wide = 4
+	}
 	p := newProof(t, 4096, func(k kind) (some []int) {
 		if racing && rng.IntN(4) > 0 {
 			return nil
@@ -137,6 +140,9 @@ func TestFaultDamage(t *testing.T) {
 			if some = append(some, rng.IntN(k.n)); racing {
 				break
 			}
+		}
+		for range min(wide, len(k.used)) {
+			some = append(some, k.used[rng.IntN(len(k.used))])
 		}
 		return some
 	})
