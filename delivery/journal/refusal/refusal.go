@@ -116,7 +116,8 @@ func Of(file string, err error) error {
 		return err
 	}
 	switch code, _ := Code(err); code & 0xff {
-	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_MISMATCH:
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_MISMATCH,
+		sqlite3.SQLITE_CONSTRAINT: // no row of ours meets another's place, nor lacks a value
 		return &DamagedError{File: file, What: "damaged", Err: err}
 	case sqlite3.SQLITE_FULL:
 		return &DiskError{File: file, Why: syscall.ENOSPC, Err: err}

@@ -98,7 +98,7 @@ func (s *Store) examine(ctx context.Context) error {
 	switch {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return err
-	case err == nil && info.Size() > 0:
+	case err == nil && info.Size() > 1: // SQLite takes a file of one octet for an empty one, and throws its log away
 		return s.trust(ctx, w)
 	case w.silent():
 	case !s.o.StartOver:
