@@ -90,6 +90,9 @@ func TestFaultSync(t *testing.T) {
 			files[f] = true
 		}
 		w := watch(calls)
+		if w.dots == 0 { // making the file did not come to its end, and SQLite syncs what it has taken back
+			again = slices.DeleteFunc(again, func(f string) bool { return filepath.Base(f) == "journal.db" })
+		}
 		if dots += w.dots; len(w.faults) > 0 || len(again) > 0 {
 			t.Errorf("sync %d failed: %v; asked again: %v\n%s", nth, failed, again, strings.Join(w.faults, "\n"))
 		}
