@@ -217,16 +217,8 @@ func (p *postgres) explain(err error) *Error {
 	}
 	e.Text = p.redact(said.Message) + " (" + string(said.Code) + ")"
 	switch class := said.Code.Class(); {
-	case said.Code == "57014":
-		e.Text = fmt.Sprintf("the query was cancelled: %s", p.redact(said.Message))
-		if p.limits {
-			e.Text += fmt.Sprintf("; its limit is %v", p.o.Timeout)
-		}
-		e.Hint = fmt.Sprintf("it had run for %v; another limit, in milliseconds: statement_timeout= in the dsn", p.ran.Round(time.Millisecond))
-	case said.Code == "55P03":
-		e.Text = "the query waited too long for a lock on a table"
-		e.Hint = fmt.Sprintf("it gave up after %v; pg_stat_activity tells who has the lock; another limit, in milliseconds: lock_timeout= with statement_timeout= in the dsn",
-			p.ran.Round(time.Millisecond))
+	case said.Code == "57014" || said.Code == "55P03":
+		p.outOfTime(&e, said)
 	case said.Code == "25006":
 		e.Kind, e.Text = Invalid, "the query writes: recipients are read in a read-only transaction ("+said.Message+")"
 	case class == "28" || said.Code == "3D000" || said.Code == "3F000":
@@ -242,6 +234,21 @@ func (p *postgres) explain(err error) *Error {
 		}
 	}
 	return &e
+}
+
+// outOfTime says of a query that was cancelled how long it had.
+func (p *postgres) outOfTime(e *Error, said *pq.Error) {
+	ran := p.ran.Round(time.Millisecond)
+	if said.Code == "55P03" {
+		e.Text = "the query waited too long for a lock on a table"
+		e.Hint = fmt.Sprintf("it gave up after %v; pg_stat_activity tells who has the lock; another limit, in milliseconds: lock_timeout= with statement_timeout= in the dsn", ran)
+		return
+	}
+	e.Text = "the query was cancelled: " + p.redact(said.Message)
+	if p.limits {
+		e.Text += fmt.Sprintf("; its limit is %v", p.o.Timeout)
+	}
+	e.Hint = fmt.Sprintf("it had run for %v; another limit, in milliseconds: statement_timeout= in the dsn", ran)
 }
 
 func (p *postgres) redact(s string) string {

@@ -23,7 +23,7 @@ func ownTable(t *testing.T) (*pgtest.Own, *sql.DB) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	if _, err := db.Exec(`CREATE TABLE people AS SELECT n, repeat('x', 800) AS filler FROM generate_series(1, 20000) n; CHECKPOINT`); err != nil {
+	if _, err := db.Exec(`CREATE TABLE people AS SELECT n, repeat('x', 1000) AS filler FROM generate_series(1, 20000) n; CHECKPOINT`); err != nil {
 		t.Fatal(err)
 	}
 	return own, db
@@ -40,8 +40,8 @@ func TestFaultRestarts(t *testing.T) {
 	}{
 		{1024, "crash", func() { own.Crash(t) }},
 		{3072, "cut", func() { terminate(t, db) }},
-		{15360, "cut", func() { terminate(t, db) }},
-		{9216, "crash", func() { own.Crash(t) }},
+		{5120, "cut", func() { terminate(t, db) }},
+		{7168, "crash", func() { own.Crash(t) }},
 	}
 	var reached []int
 	s, err := rows.Read(t.Context(), rows.Source{DSN: own.DSN + "&application_name=cut", Query: "SELECT n, filler FROM people ORDER BY n"},
