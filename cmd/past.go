@@ -63,7 +63,7 @@ func (e *env) oldBook(ctx context.Context, dir string) (*journal.Book, error) {
 	if err := ours(dir); err != nil {
 		return nil, err
 	}
-	book, err := journal.Open(ctx, journal.Options{Dir: dir})
+	book, err := journal.Look(ctx, journal.Options{Dir: dir})
 	if err != nil {
 		return nil, stateFault(err)
 	}
@@ -86,7 +86,7 @@ func (e *env) whereabouts() (dir, name string) {
 // running tells who carries the run on at the moment. The lock is the campaign's, and who has it works on its latest run.
 func (p *past) running(ctx context.Context) (lock.Holder, bool, error) {
 	h, held, err := lock.Peek(p.dir, p.info.Campaign)
-	if err != nil || !held {
+	if err != nil || !held || h.Doing != "" {
 		return h, false, stateFaultOrNil(err)
 	}
 	latest, err := p.book.Latest(ctx, p.info.Campaign)

@@ -142,7 +142,7 @@ func (e *env) outWidth() int {
 func (e *env) reportSource(ctx context.Context, book *journal.Book, info journal.RunInfo) (report.Source, error) {
 	pauses, err := book.Pauses(ctx, info)
 	return report.Source{
-		Run: info.Name(), Campaign: info.Campaign, Started: info.Started, Finished: info.Finished,
+		Run: info.Name(), Campaign: info.Campaign, Started: info.Started, Finished: info.Finished, Purged: info.Purged,
 		Rows: info.Rows, Notes: info.Notes, Deliveries: info.Deliveries, Columns: info.Columns,
 		Outcomes: book.Outcomes(context.Background(), info), Skipped: skippedRows(book, info),
 		Meaning: class.Meaning, Fields: book.Fields, Pauses: pauses,

@@ -23,7 +23,11 @@ func Main() int { return process().main() }
 func (e *env) main() int {
 	root := e.root()
 	root.SetArgs(e.args)
-	return e.explain(contained(func() error { return root.ExecuteContext(context.Background()) }))
+	err := contained(func() error { return root.ExecuteContext(context.Background()) })
+	if f := diskFault(e.unsaid); f != nil && err == nil { // a reader that has gone has heard enough
+		err = f
+	}
+	return e.explain(err)
 }
 
 // contained calls f on a goroutine that is ours to end well: a panic is an error there.
@@ -63,7 +67,7 @@ func (e *env) root() *cobra.Command {
 	f.StringVarP(&e.dir, "chdir", "C", "", "run as if started in `DIR`")
 	root.AddGroup(&cobra.Group{ID: "campaign", Title: "Campaign:"}, &cobra.Group{ID: "results", Title: "Results:"}, &cobra.Group{ID: "servers", Title: "Servers:"})
 	root.AddCommand(e.initCommand(), e.checkCommand(), e.previewCommand(), e.sendCommand(), e.statusCommand(), e.reportCommand(),
-		e.suppressCommand(), e.captureCommand(), e.versionCommand())
+		e.suppressCommand(), e.purgeCommand(), e.captureCommand(), e.versionCommand())
 	annotate(root)
 	return root
 }

@@ -117,6 +117,9 @@ func (p *pipeline) conduct(ctx, ready context.Context, begun func(), s *sendScre
 			return stateFault(err)
 		}
 	}
+	if err := p.guarded.hold(ready); err != nil {
+		return err
+	}
 	if err := p.preflight(ready); err != nil {
 		return errors.Join(err, p.keepRefusal(ready, err))
 	}

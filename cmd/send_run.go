@@ -36,7 +36,7 @@ func (p *pipeline) send(ctx context.Context, plan *screen.Plan, s *sendScreen) e
 	services, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var g sync.WaitGroup
-	var served, followed error
+	var served, followed, lost error
 	sending, cut := context.WithCancelCause(ctx)
 	defer cut(nil)
 	g.Go(func() {
@@ -56,6 +56,7 @@ func (p *pipeline) send(ctx context.Context, plan *screen.Plan, s *sendScreen) e
 			}
 		})
 	}
+	g.Go(func() { lost = p.guarded.drainWithout(services, p.dispatcher.Drain) })
 	if p.capture != nil {
 		g.Go(func() {
 			if err := contained(func() error { return p.capture.Serve(services) }); err != nil {
@@ -69,7 +70,10 @@ func (p *pipeline) send(ctx context.Context, plan *screen.Plan, s *sendScreen) e
 	p.linger(ctx)
 	stop()
 	g.Wait()
-	return p.verdict(end, errors.Join(err, served, followed))
+	if end.err == nil && end.paused == nil {
+		lost = nil // too late to matter
+	}
+	return p.verdict(end, errors.Join(err, lost, served, followed))
 }
 
 // deliver runs source and dispatcher under the screen, and heeds signals.

@@ -47,6 +47,9 @@ func openStore(ctx context.Context, c *campaign.Campaign, rehearsal bool, o jour
 		if err := os.MkdirAll(s.temp, 0o700); err != nil {
 			return s, failf(exitIO, "%w", err)
 		}
+		if kind := lock.Network(c.State); kind != "" && o.Log != nil {
+			o.Log.Warn(farAway(c.State, kind))
+		}
 		o.Dir, o.Connections = c.State, c.Connections
 		s.book, err = journal.Open(ctx, o)
 	}
@@ -56,6 +59,11 @@ func openStore(ctx context.Context, c *campaign.Campaign, rehearsal bool, o jour
 	s.undo = append(s.undo, s.book.Close)
 	s.secret, err = secret(c, rehearsal)
 	return s, err
+}
+
+// farAway warns of a state directory on a network file system, where a lock may hold on one machine only.
+func farAway(dir, kind string) string {
+	return fmt.Sprintf("%s is on a network file system (%s), where two machines may not see each other's lock; better on a disk of this machine: state: DIR", dir, kind)
 }
 
 // stateFault is trouble with the journal, which is a place to write to unless it knows better.

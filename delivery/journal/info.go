@@ -29,6 +29,7 @@ type RunInfo struct {
 	Letter        string    // Spec.Letter of the process before this one; of Runs and Find, the last one's
 	Source        string    // likewise Spec.Source
 	Notes         []string  // what Note added, by all processes
+	Purged        time.Time // when the recipients' data was deleted last; zero: never
 	Doubt         time.Time // when a repair could not tell what became of deliveries without outcome: they are unknown; zero: never
 
 	first int64 // outcomes of the run come after this place
@@ -76,9 +77,8 @@ func (r *runRow) info() RunInfo {
 	if json.Unmarshal([]byte(r.columns), &i.Columns) != nil {
 		i.Columns = nil // rows are then reported without them
 	}
-	if json.Unmarshal([]byte(r.note), &i.Notes) != nil {
-		i.Notes = nil
-	}
+	n := parseNotes(r.note)
+	i.Notes, i.Purged = n.Lines, outcome.FromMicro(n.Purged)
 	return i
 }
 

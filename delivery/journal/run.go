@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -121,13 +120,9 @@ func (r *Run) Edit(ctx context.Context, letter, source string) error {
 // Note adds a line to what RunInfo.Notes says of the run, for a report to tell.
 func (r *Run) Note(ctx context.Context, line string) error {
 	err := r.change(ctx, func(row *runRow) {
-		var lines []string
-		if json.Unmarshal([]byte(row.note), &lines) != nil {
-			lines = nil
-		}
-		if text, err := json.Marshal(append(lines, line)); err == nil { // text always has JSON
-			row.note = string(text)
-		}
+		n := parseNotes(row.note)
+		n.Lines = append(n.Lines, line)
+		row.note = n.String()
 	})
 	if err != nil {
 		return fmt.Errorf("journal: note: %w", err)

@@ -26,6 +26,7 @@ type Source struct {
 	Campaign   string
 	Started    time.Time
 	Finished   time.Time // zero: not finished
+	Purged     time.Time // when the recipients' data was deleted: outcomes from before are without addresses; zero: never
 	Rows       int       // of the list; 0: not known
 	Deliveries int       // that the run is to end with, skipped rows apart; 0: not known
 	Outcomes   iter.Seq2[delivery.Outcome, error]
@@ -52,6 +53,7 @@ type Report struct {
 	Campaign string     `json:"campaign"`
 	Started  time.Time  `json:"started"`
 	Finished *time.Time `json:"finished,omitempty"` // nil: not finished
+	Purged   *time.Time `json:"purged,omitempty"`   // when the recipients' data was deleted; nil: never
 	Seconds  float64    `json:"seconds"`            // until it finished, or until the latest outcome
 
 	Rows       int `json:"rows"`
@@ -72,6 +74,8 @@ type Report struct {
 	More        int            `json:"more"`    // failed and unknown people that no reason lists
 	Notes       []string       `json:"notes,omitempty"`
 	Pauses      []Pause        `json:"pauses,omitempty"`
+
+	nameless int // failed and unknown people whose address was deleted, among More
 }
 
 // Domain counts the deliveries to one domain.
@@ -113,6 +117,9 @@ const (
 func Build(ctx context.Context, s Source) (*Report, error) {
 	r := &Report{V: 1, Run: s.Run, Campaign: s.Campaign, Started: s.Started, Rows: s.Rows, Notes: s.Notes, SkippedBy: map[string]int{},
 		Domains: []Domain{}, Reasons: []Reason{}}
+	if !s.Purged.IsZero() {
+		r.Purged = &s.Purged
+	}
 	b := builder{Report: r, meaning: s.Meaning, domains: newDomains(), reasons: map[reasonKey]*Reason{}, people: map[delivery.Status]int{}}
 	for o, err := range s.Outcomes {
 		if err == nil {
@@ -181,13 +188,21 @@ func (b *builder) count(o *delivery.Outcome) {
 	case delivery.NotTried:
 		b.open++
 	}
-	b.domains.add(o)
+	if !b.deleted(o) {
+		b.domains.add(o)
+	}
 }
+
+// deleted tells that nobody knows any more whom an outcome is about.
+func (b *builder) deleted(o *delivery.Outcome) bool { return o.To == "" && b.Purged != nil }
 
 func (b *builder) explain(o *delivery.Outcome) {
 	words := o.Text
 	if b.meaning != nil && (o.Code != 0 || o.Enhanced != "" || words == "") {
 		words = b.meaning(o.Class, o.Code, o.Enhanced)
+	}
+	if words == "" && b.deleted(o) {
+		words = "the reason was purged"
 	}
 	k := reasonKey{o.Status, o.Code, o.Enhanced, words}
 	r := b.reasons[k]
@@ -200,6 +215,10 @@ func (b *builder) explain(o *delivery.Outcome) {
 		b.reasons[k] = r
 	}
 	r.Count++
+	if b.deleted(o) {
+		b.nameless++
+		return
+	}
 	if b.people[o.Status] < mostPeople {
 		b.people[o.Status]++
 		r.People = append(r.People, Person{o.To, o.Host, o.Text, o.At})

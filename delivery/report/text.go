@@ -50,6 +50,9 @@ func (r *Report) Text(w io.Writer, o TextOptions) error {
 		}
 	}
 	lines = append(lines, r.bounces(o)...)
+	if r.Purged != nil {
+		lines = append(lines, "  addresses were purged at "+r.Purged.Local().Format("2006-01-02 15:04")+": who these people were is not known any more")
+	}
 	for _, n := range r.Notes {
 		lines = append(lines, wrap("  note: "+safe(n), " ", o.Width)...)
 	}
@@ -87,7 +90,7 @@ func (r *Report) bounces(o TextOptions) []string {
 		if left <= 0 {
 			break
 		}
-		if len(r.Reasons) > 1 {
+		if len(r.Reasons) > 1 && len(reason.People) > 0 {
 			lines = append(lines, fmt.Sprintf("  %s: %s (%s)", reason.Status, reason.title(), number(reason.Count)))
 		}
 		for _, p := range reason.People[:min(left, len(reason.People))] {
@@ -99,7 +102,7 @@ func (r *Report) bounces(o TextOptions) []string {
 			lines = append(lines, line)
 		}
 	}
-	more := r.Failed + r.Unknown - (o.People - left)
+	more := r.Failed + r.Unknown - (o.People - left) - r.nameless
 	if more <= 0 {
 		return lines
 	}
@@ -127,6 +130,9 @@ func (r *Report) next(o TextOptions) []string {
 	case r.Failed+r.Unknown == 0:
 		return []string{"  Read this again: " + tell}
 	}
+	if r.nameless == r.Failed+r.Unknown {
+		return r.onceMore(o)
+	}
 	var lines []string
 	if r.Unknown > 0 {
 		lines = wrap("  May or may not have arrived: "+tell+" --only unknown -o csv"+between+o.Send+" --retry unknown", between, o.Width)
@@ -136,6 +142,18 @@ func (r *Report) next(o TextOptions) []string {
 		lines = append(lines, wrap(fix, between, o.Width)...)
 	}
 	return lines
+}
+
+// onceMore is next where there are no addresses any more to be looked at.
+func (r *Report) onceMore(o TextOptions) []string {
+	var again []string
+	if r.Unknown > 0 {
+		again = append(again, o.Send+" --retry unknown")
+	}
+	if r.Failed > 0 {
+		again = append(again, o.Send+" --retry failed")
+	}
+	return wrap("  Once more to those who are still on the list: "+strings.Join(again, between), between, o.Width)
 }
 
 const between = "   ·   " // two commands

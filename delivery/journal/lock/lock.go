@@ -6,6 +6,7 @@
 package lock
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,6 +24,7 @@ type Holder struct {
 	Host  string    `json:"host"`
 	Start time.Time `json:"start"`
 	Run   string    `json:"run"`
+	Doing string    `json:"doing,omitempty"` // what else is done with the run, such as "purged"; empty: it is sent
 }
 
 // HeldError says that another process carries the run on.
@@ -33,7 +35,7 @@ func (e *HeldError) Error() string {
 	if h.PID == 0 {
 		return "another process is at this run"
 	}
-	return fmt.Sprintf("%s is being sent by process %d on %s since %s", h.Run, h.PID, h.Host, h.Start.Format(time.DateTime))
+	return fmt.Sprintf("%s is being %s by process %d on %s since %s", h.Run, cmp.Or(h.Doing, "sent"), h.PID, h.Host, h.Start.Format(time.DateTime))
 }
 
 var errHeld = errors.New("held by another process")

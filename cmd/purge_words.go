@@ -1,0 +1,56 @@
+package cmd
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/mailblast/mailblast/cmd/screen"
+)
+
+func (d doomed) unfinished() string {
+	r := d.report
+	return fmt.Sprintf("%s pending, %s of them deferred, %s unknown", screen.Comma(r.Pending), screen.Comma(r.Deferred), screen.Comma(r.Unknown))
+}
+
+// describe says what is deleted, what is lost by it, and what stays.
+func (p *purging) describe(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Personal data to be deleted from %s:\n", screen.Printable(p.dir))
+	for _, d := range p.runs {
+		fmt.Fprintf(&b, "  %s: %s, begun %s\n", screen.Printable(d.info.Name()), verb(d.report.Total, "delivery", "deliveries"), d.info.Started.Local().Format(moment))
+		if d.open() {
+			fmt.Fprintf(&b, "    it is not at its end (%s). Lost: who these people are, until the list is read again, and whoever is not\n"+
+				"    on it any more cannot be told or tried again; what servers said of them; which domains were paused\n", d.unfinished())
+		}
+	}
+	if len(p.files) > 0 {
+		fmt.Fprintf(&b, "  %s: %s\n", plural(len(p.files), "file"), listed(p.files))
+	}
+	fmt.Fprintf(&b, "Reports of these runs have counts, no addresses, from then on. What stays: keys of which no address can be read, outcomes and times,\n"+
+		"so that nobody gets the letter twice; the suppression list (%s), which protects the people on it.\n", verb(p.barred, "entry", "entries"))
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// sum is what was deleted, in one line.
+func (p *purging) sum() string {
+	n := 0
+	for _, d := range p.runs {
+		n += d.report.Total
+	}
+	return fmt.Sprintf("%s (%s) and %s from %s", plural(len(p.runs), "run"), verb(n, "delivery", "deliveries"), plural(len(p.files), "file"), screen.Printable(p.dir))
+}
+
+// listed names a few of many.
+func listed(names []string) string {
+	const most = 10
+	var shown []string
+	for _, n := range names[:min(len(names), most)] {
+		shown = append(shown, screen.Printable(n))
+	}
+	if more := len(names) - most; more > 0 {
+		shown = append(shown, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(shown, ", ")
+}
