@@ -44,7 +44,7 @@ func (p *pipeline) guardCampaign(ctx context.Context) error {
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
 		defer close(p.guarded.over)
-		p.guarded.err = g.Watch(watching)
+		p.guarded.err = contained(func() error { return g.Watch(watching) })
 	}()
 	p.later(func() error {
 		stop()

@@ -28,7 +28,7 @@ func set(t *testing.T, at time.Time, by time.Duration) time.Time {
 // the same waits, as if it had not been, and those that nobody takes are given up in time. The Date of what is tried again stays.
 func TestFaultClockIsSet(t *testing.T) {
 	const day = 24 * time.Hour
-	real := time.Now() // a time of virtual time has no monotonic reading
+	real := time.Now()               // a time of virtual time has no monotonic reading
 	var usual map[ID][]time.Duration // when each is tried
 	for _, by := range []time.Duration{0, day, -day, -5 * time.Minute} {
 		synctest.Test(t, func(t *testing.T) {
