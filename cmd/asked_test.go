@@ -20,7 +20,7 @@ func (s *sending) onTerminal(lines string, args ...string) ended {
 	const spawn = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
 	c := exec.CommandContext(s.t.Context(), need(s.t, "python3", "python3"), append([]string{"-c", spawn, "mailblast"}, args...)...)
 	c.Dir = s.dir
-	c.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "TZ=UTC", "TERM=dumb"}, s.env...)
+	c.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "TZ=UTC", "TERM=dumb", quickExit}, s.env...)
 	var out bytes.Buffer
 	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(lines), &out, &out
 	e := ended{t: s.t}

@@ -56,6 +56,8 @@ func TestFaultsS61RelayTurnsAgainstAll(t *testing.T) {
 		n := refused.Add(1)
 		return fmt.Sprintf("550 5.7.1 no [%x]: your address 192.0.2.%d has a bad reputation", n*7919, n%250)
 	})
+	t.Attr("fault", "S61 a relay refuses all after 1000, in other words each time")
+	t.Attr("expected", "no more than 61 fail, and the run is paused with a warning; each later run tries at most 5, of whom 1 fails")
 	s := newSending(t, map[string]string{"campaign.yaml": campaignHead + relayOf(p, ""), "list.csv": list(people(10_000, 500)...)})
 	e := s.run("send", "-y", "--json").exits(exitPaused)
 	sent := p.Accepted()
@@ -82,6 +84,7 @@ func TestFaultsS61RelayTurnsAgainstAll(t *testing.T) {
 			t.Errorf("a later run tried %d", n)
 		}
 	}
+	t.Attr("seen", fmt.Sprintf("%d failed of 10000 in three runs, %d tries were refused", s.report().Failed, refused.Load()))
 }
 
 // In direct delivery, one domain that turns against us is left alone; its neighbours get all of theirs.
@@ -94,6 +97,8 @@ func TestFaultsS61DirectDomainPauses(t *testing.T) {
 		}
 		return ""
 	})
+	t.Attr("fault", "S61 in direct delivery, one domain refuses all after 50")
+	t.Attr("expected", "no more than 61 fail, the domain is paused; its neighbours get all of theirs")
 	other := l.peer(3, smtptest.Options{})
 	addresses := people(600, 3)
 	for i := range 400 {
@@ -105,6 +110,7 @@ func TestFaultsS61DirectDomainPauses(t *testing.T) {
 	if n := other.Accepted(); n != 600 {
 		t.Errorf("the others got %d", n)
 	}
+	t.Attr("seen", fmt.Sprintf("%d failed of 400; %d of 600 others sent", s.report().Failed, other.Accepted()))
 }
 
 // A sender that is refused again and again stops the run after fifty-one in a row, those not counted that were refused before
@@ -118,7 +124,10 @@ func TestFaultsS29SenderRefused(t *testing.T) {
 	})
 	s := newSending(t, map[string]string{"campaign.yaml": campaignHead + relayOf(p, ""), "list.csv": list(people(5000, 500)...)})
 	e := s.run("send").exits(exitPaused).says("paused: 127.0.0.1 refuses our ", ": 550 5.7.1 sender not allowed, ", "hint: run again")
+	t.Attr("fault", "S29 MAIL 550 to everybody after 300, 20 connections")
+	t.Attr("expected", "at 51 in a row the run is paused; it ends with a question to the user, not with 4700 failures")
 	failed := s.report().Failed
+	t.Attr("seen", fmt.Sprintf("%d failed of 5000, %d sent; exit %d", failed, p.Accepted(), exitPaused))
 	if bySender := strings.Contains(e.err, "our sender"); failed > 61 || failed < 51 || !bySender && failed != 61 {
 		t.Errorf("%d failed\n%s", failed, e.err)
 	}
@@ -128,6 +137,8 @@ func TestFaultsS29SenderRefused(t *testing.T) {
 // A password that is refused is tried once by twenty connections; one that is changed in mid-campaign twice at most, and
 // what the next run adds to it is one.
 func TestFaultsS24LoginRefused(t *testing.T) {
+	t.Attr("fault", "S24 login refused from the start, and in mid-campaign, 20 connections")
+	t.Attr("expected", "tried once, and twice at most; the run ends with 78, no mail fails, and the next run tries once")
 	var refused, locked atomic.Int32
 	p := turning(t, alone(t), smtptest.Options{User: "ana", Password: "secret"}, func(p *smtptest.Peer, verb string) string {
 		if verb == "AUTH" && p.Accepted() >= int(locked.Load()) {
@@ -158,6 +169,7 @@ func TestFaultsS24LoginRefused(t *testing.T) {
 	if n := refused.Load(); n != 1 {
 		t.Errorf("the next run was refused %d logins", n)
 	}
+	t.Attr("seen", fmt.Sprintf("exit %d, %d failed, %d sent; the next run tried %d login", exitDenied, s.report().Failed, p.Accepted(), refused.Load()))
 }
 
 // The table of breakers in the document is that of the code, and its exit codes are ours.

@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"errors"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -123,29 +122,6 @@ func (k *checkup) list(context.Context) error {
 	}
 	if k.rows.Len() == 0 {
 		k.warn("%s: the list is empty, there is nobody to send to", name)
-	}
-	return nil
-}
-
-// state looks at where a send would remember.
-func (k *checkup) state(context.Context) error {
-	if _, err := secret(k.c, true); err != nil {
-		if err := k.found(err); err != nil {
-			return err
-		}
-	}
-	switch info, err := os.Stat(k.c.State); {
-	case errors.Is(err, os.ErrNotExist):
-		k.ok("state: %s (made by the first send)", k.c.State)
-	case err != nil:
-		return k.found(failf(exitIO, "state: %w", err))
-	case !info.IsDir():
-		return k.found(failf(exitIO, "state: %s is not a directory", k.c.State))
-	default:
-		if err := ours(k.c.State); err != nil {
-			return k.found(err)
-		}
-		k.ok("state: %s", k.c.State)
 	}
 	return nil
 }

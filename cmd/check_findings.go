@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -102,10 +101,17 @@ func (k *checkup) print(f finding) {
 		lines[i] = screen.Printable(line)
 	}
 	_, err := fmt.Fprintf(k.out, "%s %s\n", m.mark, strings.Join(lines, "\n"))
-	k.broken = errors.Join(k.broken, err)
+	k.breaks(err)
 }
 
-func (k *checkup) emit(v any) { k.broken = errors.Join(k.broken, k.json(v)) }
+func (k *checkup) emit(v any) { k.breaks(k.json(v)) }
+
+// breaks notes why what was found could not be told, once.
+func (k *checkup) breaks(err error) {
+	if k.broken == nil {
+		k.broken = err
+	}
+}
 
 // verdict prints the last line and gives the exit code.
 func (k *checkup) verdict() error {
@@ -119,7 +125,7 @@ func (k *checkup) verdict() error {
 		}{1, "summary", k.errors, k.warnings, k.code})
 	} else if !k.quiet {
 		_, err := fmt.Fprintf(k.out, "%s, %s. Nothing was sent.\n", plural(k.errors, "error"), plural(k.warnings, "warning"))
-		k.broken = errors.Join(k.broken, err)
+		k.breaks(err)
 	}
 	switch {
 	case k.broken != nil:

@@ -42,7 +42,7 @@ func TestSessions(t *testing.T) {
 				return err
 			}
 			env.Setenv("LISTS", lists)
-			env.Setenv("GORACE", "atexit_sleep_ms=10") // of a second, which each of many processes would sleep with -race
+			env.Vars = append(env.Vars, quickExit)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -6,13 +6,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // create writes a new file and its folders; an existing one stays as it is. However the process or the machine ends, the file
 // is there as a whole or not at all: a secret that was cut, or lost with the power, makes strangers of all who have their
 // letter.
 func create(path string, b []byte, mode os.FileMode) (made bool, err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return false, err
 	}
 	if _, err := os.Lstat(path); err == nil {
@@ -35,8 +36,7 @@ func create(path string, b []byte, mode os.FileMode) (made bool, err error) {
 	default:
 		made = true
 	}
-	syncDir(filepath.Dir(path))
-	return made, err
+	return made, errors.Join(err, syncDir(filepath.Dir(path)))
 }
 
 // write makes a file and brings it to disk. One that is there already stays as it is.
@@ -52,13 +52,22 @@ func write(path string, b []byte, mode os.FileMode) (made bool, err error) {
 	if err == nil {
 		err = f.Sync()
 	}
-	return true, errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Close()); err != nil {
+		return false, errors.Join(err, os.Remove(path)) // half of it is worse than none
+	}
+	return true, nil
 }
 
-// syncDir brings the names in a directory to disk. Some file systems refuse that; they are left to their own ways.
-func syncDir(dir string) {
-	if d, err := os.Open(dir); err == nil {
-		_ = d.Sync()
-		_ = d.Close()
+// syncDir brings the names in a directory to disk. Some file systems refuse that; they are left to their own ways. A disk that fails
+// is not: what hangs on such a name may be gone with the power.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil
 	}
+	defer func() { _ = d.Close() }()
+	if err = d.Sync(); errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return err
+	}
+	return nil
 }

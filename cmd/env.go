@@ -32,10 +32,12 @@ type env struct {
 	host             string
 	installation     string // what tells this machine from others; empty: not known
 	pid              int
+	files            int // that may be open at once; 0: not known
 	quiet, noColor   bool
 	verbose          bool
 	envFile, stateIn string
 	dir              string
+	unsaid           error // why standard output does not have all that was said
 }
 
 // process gives the state of this process. Its SIGPIPE is ignored, so that sending goes on when the reader of our output
@@ -56,6 +58,7 @@ func process() *env {
 			return w
 		},
 		lookup: os.LookupEnv, signals: sigs, now: time.Now, opener: openFile, version: version(), host: host, installation: installation(), pid: os.Getpid(),
+		files: openFiles(),
 	}
 }
 

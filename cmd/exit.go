@@ -8,9 +8,11 @@ import (
 	"syscall"
 
 	"github.com/mailblast/mailblast/composer/rows"
+	"github.com/mailblast/mailblast/composer/rows/guard"
 	"github.com/mailblast/mailblast/delivery"
 	"github.com/mailblast/mailblast/delivery/journal/lock"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
+	"github.com/mailblast/mailblast/delivery/panicked"
 )
 
 // The exit codes: sysexits(3) numbers where one fits. docs/exit-codes.md tells what to do about each.
@@ -94,10 +96,15 @@ func judge(err error) *fault {
 	var (
 		f      *fault
 		locked *lock.HeldError
+		other  *guard.HeldError
+		lost   *guard.LostError
 		halt   *delivery.Halt
 	)
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) { // whichever file it was that could not be opened
+		return failf(exitIO, "%w", err).hinted("allow this process more open files: ulimit -n 1024")
+	}
 	if errors.As(err, &f) {
-		return f
+		return onDiskToo(f)
 	}
 	if f = distrusted(err); f != nil {
 		return f
@@ -107,14 +114,30 @@ func judge(err error) *fault {
 		return rowsFault(err)
 	case errors.As(err, &locked):
 		return &fault{code: exitPaused, err: fmt.Errorf("%w", locked), hint: "look on with: mailblast status"}
+	case errors.As(err, &other):
+		return &fault{code: exitPaused, err: other, hint: "only one machine sends a campaign at a time: look on there with mailblast status"}
+	case errors.As(err, &lost):
+		return &fault{code: exitPaused, err: lost, hint: "whether another machine began meanwhile is not known; run again when the database is back"}
 	case errors.As(err, &halt):
 		return halted(halt)
+	case errors.As(err, new(*panicked.Error)):
+		return bug(err)
 	case errors.Is(err, fs.ErrNotExist):
 		return &fault{code: exitNoInput, err: err}
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EROFS):
-		return &fault{code: exitIO, err: err}
+	}
+	if f = diskFault(err); f != nil {
+		return f
 	}
 	return &fault{code: exitBug, err: err}
+}
+
+// bug is a panic that was contained. Its stack has no data of recipients in it, and is all that there is to go by.
+func bug(err error) *fault {
+	f := &fault{code: exitBug, err: err}
+	if p := (*panicked.Error)(nil); errors.As(err, &p) {
+		f = f.hinted("please report it, with these lines; what was sent is in the journal. %s", p.Stack)
+	}
+	return f
 }
 
 // distrusted is what it means that the journal is refused; nil: something else is wrong. Nothing was sent.

@@ -77,7 +77,7 @@ func (e *env) runInit(o initOptions) error {
 	for _, name := range files {
 		b, err := templates.FS.ReadFile(o.sample + "/" + name)
 		must(err)
-		ok, err := create(filepath.Join(o.dir, filepath.FromSlash(name)), b, 0o644)
+		ok, err := create(filepath.Join(o.dir, filepath.FromSlash(name)), b, 0o600)
 		if err != nil {
 			return failf(exitIO, "%w", err)
 		}
@@ -138,7 +138,9 @@ func makeState(dir string) error {
 		return failf(exitIO, "%w", err)
 	}
 	if fresh { // what is to survive a power cut lies in it
-		syncDir(filepath.Dir(dir))
+		if err := syncDir(filepath.Dir(dir)); err != nil {
+			return failf(exitIO, "%w", err)
+		}
 	}
 	if err := ours(dir); err != nil {
 		return err
@@ -154,6 +156,8 @@ func makeState(dir string) error {
 // say prints to standard output unless told to be quiet.
 func (e *env) say(format string, args ...any) {
 	if !e.quiet {
-		fmt.Fprintf(e.out, format, args...)
+		if _, err := fmt.Fprintf(e.out, format, args...); err != nil && e.unsaid == nil {
+			e.unsaid = err
+		}
 	}
 }

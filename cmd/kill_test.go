@@ -103,7 +103,7 @@ func (tr *trial) run(t *testing.T, p program, rng *rand.Rand, n int) score {
 	if tr.sig != syscall.SIGKILL && len(v.killed) > 0 || tr.sig != syscall.SIGKILL && !o.set.flaky() && len(v.unknown) > 0 {
 		t.Errorf("in doubt after a signal that can be heeded: %v", v.unknown)
 	}
-	t.Attr("fault", tr.fault)
+	t.Attr("fault", tr.fault+"; peer: "+tr.name)
 	t.Attr("expected", "0 lost, 0 doubles, 0 false; a kill leaves no more unknown than the plan said, a signal none; the same command ends the run")
 	t.Attr("seen", fmt.Sprintf("%d times; %d people: %d lost, %d doubles, %d false; unknown %d, by a process's end %d, at most %d of %d", s.ends,
 		v.people, len(v.lost), len(v.doubles), len(v.falseSuccess)+len(v.falseFailure), len(v.unknown)+s.pending, len(v.killed), s.worst, s.bound))

@@ -19,10 +19,11 @@ type ledger struct {
 	memory delivery.Journal // Run, but in a program that measures what it costs
 	queues map[string]*atomic.Int64
 	people *screen.Events // nil: not asked for
+	alone  *guarded       // what else a dot must wait for
 }
 
-func newLedger(r *journal.Run, c *campaign.Campaign, people *screen.Events) *ledger {
-	l := &ledger{Run: r, memory: remembering(r), queues: map[string]*atomic.Int64{general: {}}, people: people}
+func newLedger(r *journal.Run, c *campaign.Campaign, people *screen.Events, alone *guarded) *ledger {
+	l := &ledger{Run: r, memory: remembering(r), queues: map[string]*atomic.Int64{general: {}}, people: people, alone: alone}
 	for _, q := range c.Queues {
 		l.queues[q.Name] = &atomic.Int64{}
 	}
@@ -51,9 +52,15 @@ func (l *ledger) Skip(ctx context.Context, rows []composer.Skipped) error {
 	return l.Run.Skip(ctx, out)
 }
 
-// Intend notes that messages are about to be sent.
+// Intend notes that messages are about to be sent. Their dot also waits until nobody else can be at the campaign.
 func (l *ledger) Intend(ms []*delivery.Message) func(context.Context) error {
-	return l.memory.Intend(ms)
+	onDisk := l.memory.Intend(ms)
+	return func(ctx context.Context) error {
+		if err := onDisk(ctx); err != nil {
+			return err
+		}
+		return l.alone.hold(ctx)
+	}
 }
 
 // Record notes outcomes.

@@ -21,6 +21,7 @@ var servers = []struct{ suite, program, install string }{
 	{"letters read by Perl's Email::MIME", "/usr/share/perl5/Email/MIME.pm", "install libemail-mime-perl"},
 	{"letters judged by SpamAssassin", "spamassassin", "install spamassassin"},
 	{"syncs before dots, kills at single system calls, disks that fail", "strace", "install strace (Linux)"},
+	{"disks that are full or read-only", "nsenter", "install util-linux (Linux)"},
 	{"pages of the starter campaigns", "chromium", "install chromium"},
 }
 

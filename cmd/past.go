@@ -63,7 +63,7 @@ func (e *env) oldBook(ctx context.Context, dir string) (*journal.Book, error) {
 	if err := ours(dir); err != nil {
 		return nil, err
 	}
-	book, err := journal.Open(ctx, journal.Options{Dir: dir})
+	book, err := journal.Look(ctx, journal.Options{Dir: dir})
 	if err != nil {
 		return nil, stateFault(err)
 	}

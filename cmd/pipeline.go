@@ -29,6 +29,7 @@ type pipeline struct {
 
 	store      *store
 	held       *lock.Held // nil in a rehearsal
+	guarded    *guarded   // nil: no database to ask
 	rows       *rows.Store
 	letter     *letter.Letter
 	letterHash string
@@ -46,6 +47,7 @@ type pipeline struct {
 	result     *report.Report
 	ask        func(context.Context, string) (yes bool, err error) // nil: nobody is there to ask
 	told       bool                                                // a person has read the whole result
+	unheard    error                                               // why the result could not be printed; nil: it was
 	undo       []func() error
 }
 
@@ -71,7 +73,7 @@ func (e *env) open(ctx context.Context, c *campaign.Campaign, o sendOptions, s *
 	if e.verbose {
 		p.people = s.events
 	}
-	for _, step := range []func(context.Context) error{p.openStore, p.readList, p.openPeers, p.begin, p.readBarred, p.wire} {
+	for _, step := range []func(context.Context) error{p.openStore, p.guardCampaign, p.readList, p.openPeers, p.begin, p.readBarred, p.wire} {
 		if err = step(ctx); err != nil {
 			return nil, errors.Join(err, p.close())
 		}
@@ -159,7 +161,7 @@ func (p *pipeline) readBarred(ctx context.Context) (err error) {
 // wire puts composer and dispatcher together.
 func (p *pipeline) wire(ctx context.Context) (err error) {
 	info := p.run.Info()
-	p.ledger = newLedger(p.run, p.c, p.people)
+	p.ledger = newLedger(p.run, p.c, p.people, p.guarded)
 	o := composer.Options{
 		Rows: p.rows, Letter: p.letter, Ledger: p.ledger, Outlet: outlet{p},
 		Dedupe: func() (composer.Dedupe, error) {

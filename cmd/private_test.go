@@ -12,49 +12,6 @@ import (
 	"github.com/mailblast/mailblast/delivery/smtptest"
 )
 
-// loose has whatever a command makes made with the rights it asks for, and none taken away.
-var loose = []string{"sh", "-c", `umask 000; exec "$@"`, "sh"}
-
-// Whatever a command writes of people or of secrets, nobody else can read, whatever the umask.
-func TestFilesArePrivate(t *testing.T) {
-	p := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0", Reply: func(_, arg string) string {
-		if strings.Contains(arg, "gone@") {
-			return "550 5.1.1 no such user"
-		}
-		return ""
-	}})
-	s := newSending(t, map[string]string{
-		"campaign.yaml": campaignHead + "attachments: [big.bin]\nsmtp: {host: 127.0.0.1, port: " + strconv.Itoa(p.Port()) + ", tls: none}\n",
-		"list.csv":      list("jo@acme.test", "gone@acme.test"), "big.bin": strings.Repeat("x", 1<<10),
-	})
-	s.wrap = loose
-	s.env = []string{"TMPDIR=" + filepath.Join(s.dir, "tmp")}
-	if err := os.Mkdir(filepath.Join(s.dir, "tmp"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	before := map[string]bool{}
-	walk(t, s.dir, func(path string, _ fs.FileInfo) { before[path] = true })
-	s.run("check").exits(exitOK)
-	s.run("send", "-n").exits(exitOK)
-	s.run("send", "-n=captured").exits(exitOK)
-	s.run("send", "--report", "sent.json").exits(exitOK)
-	s.run("report", "-o", "csv", "--out", "everybody.csv").exits(exitOK)
-	s.run("preview", "--out", "letters").exits(exitOK)
-	made := 0
-	walk(t, s.dir, func(path string, info fs.FileInfo) {
-		if before[path] {
-			return
-		}
-		made++
-		if mode := info.Mode().Perm(); mode&0o077 != 0 {
-			t.Errorf("%s has mode %04o", strings.TrimPrefix(path, s.dir), mode)
-		}
-	})
-	if made < 15 {
-		t.Errorf("only %d files and folders were made", made)
-	}
-}
-
 func walk(t *testing.T, dir string, see func(string, fs.FileInfo)) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {

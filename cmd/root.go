@@ -13,20 +13,27 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/mailblast/mailblast/delivery/panicked"
 )
 
 // Main runs the command line of this process and gives its exit code.
 func Main() int { return process().main() }
 
-func (e *env) main() (code int) {
-	defer func() {
-		if p := recover(); p != nil {
-			code = e.explain(failf(exitBug, "internal error: %v", p).hinted("please report it; what was sent is in the journal"))
-		}
-	}()
+func (e *env) main() int {
 	root := e.root()
 	root.SetArgs(e.args)
-	return e.explain(root.ExecuteContext(context.Background()))
+	err := contained(func() error { return root.ExecuteContext(context.Background()) })
+	if f := diskFault(e.unsaid); f != nil && err == nil { // a reader that has gone has heard enough
+		err = f
+	}
+	return e.explain(err)
+}
+
+// contained calls f on a goroutine that is ours to end well: a panic is an error there.
+func contained(f func() error) (err error) {
+	defer panicked.Contain(&err)
+	return f()
 }
 
 func (e *env) root() *cobra.Command {

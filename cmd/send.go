@@ -86,7 +86,9 @@ func (e *env) runSend(ctx context.Context, o sendOptions) error {
 	if o.again != "" && o.again != c.Name {
 		return failf(exitUsage, "--again %s: this campaign is %q; nothing was sent", o.again, c.Name)
 	}
+	e.listen()
 	s := e.newScreen(c, o)
+	e.afford(c, s.log)
 	ready, cancel := e.interruptible(ctx)
 	p, err := e.open(ready, c, o, s)
 	if err == nil {
@@ -114,6 +116,9 @@ func (p *pipeline) conduct(ctx, ready context.Context, begun func(), s *sendScre
 		if err := p.run.Expect(ready, plan.Rows, p.planned.Open()); err != nil {
 			return stateFault(err)
 		}
+	}
+	if err := p.guarded.hold(ready); err != nil {
+		return err
 	}
 	if err := p.preflight(ready); err != nil {
 		return errors.Join(err, p.keepRefusal(ready, err))

@@ -34,20 +34,18 @@ func (p *pipeline) tell(ctx context.Context, end ending, s *sendScreen) error {
 	p.result = r
 	switch {
 	case s.events != nil:
-		return ioFault(s.events.Emit("summary", summary{Report: r, Exit: p.judgeEnd(end).code}))
+		p.unheard = ioFault(s.events.Emit("summary", summary{Report: r, Exit: p.judgeEnd(end).code}))
 	case p.quiet:
-		return nil
 	case p.o.test != "":
 		return p.tellTest(r)
 	case p.outTTY || p.verbose || p.rehearsal():
-		if err := r.Text(p.out, p.layout()); err != nil {
-			return ioFault(err)
+		if p.unheard = ioFault(r.Text(p.out, p.layout())); p.unheard == nil {
+			p.told = true
+			return p.keepCaptured(ctx)
 		}
-		p.told = true
-		return p.keepCaptured(ctx)
 	case p.planned.ToSend > 0:
 		_, err := fmt.Fprintln(p.out, r.Receipt(p.layout()))
-		return ioFault(err)
+		p.unheard = ioFault(err)
 	}
 	return nil
 }
@@ -111,7 +109,10 @@ func (p *pipeline) verdict(end ending, err error) error {
 	}
 	f := p.judgeEnd(end)
 	if f.code == exitOK {
-		return nil
+		return p.unheard
+	}
+	if p.unheard != nil { // what came of the sending matters more
+		f.err = errors.Join(f.err, p.unheard)
 	}
 	f.summed = true
 	return f
@@ -124,6 +125,12 @@ func (p *pipeline) judgeEnd(end ending) *fault {
 		goOn = ""
 	}
 	switch r := p.result; {
+	case end.bugs != nil && end.err == nil && end.sig == nil:
+		f := bug(fmt.Errorf("%w; everybody else's mail went on", end.bugs))
+		if end.paused != nil && goOn != "" {
+			f.hint = goOn + "\n" + f.hint
+		}
+		return f
 	case end.err != nil:
 		f := judge(end.err)
 		if f.code == exitUnavailable && r.Sent > 0 {

@@ -8,13 +8,15 @@ import (
 
 	"github.com/mailblast/mailblast/cmd/screen"
 	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/panicked"
 )
 
 // ending is how a sending came to its end. A signal that came when all was done changes nothing.
 type ending struct {
-	sig    *interrupted     // a signal that began it; nil: none
-	paused *delivery.Paused // work is left
-	err    error            // what stopped it; nil: done or paused
+	sig    *interrupted        // a signal that began it; nil: none
+	paused *delivery.Paused    // work is left
+	bugs   *panicked.Contained // panics that cost letters a try; the others went on. nil: none
+	err    error               // what stopped it; nil: done or paused
 }
 
 // send runs the pipeline until everybody has an outcome, or something ends it, and tells what came of it.
@@ -34,25 +36,30 @@ func (p *pipeline) send(ctx context.Context, plan *screen.Plan, s *sendScreen) e
 	services, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var g sync.WaitGroup
-	var served, followed error
+	var served, followed, lost error
 	sending, cut := context.WithCancelCause(ctx)
 	defer cut(nil)
 	g.Go(func() {
-		if served = p.store.book.Serve(services); served != nil {
+		if served = contained(func() error { return p.store.book.Serve(services) }); served != nil {
 			cut(served)
 		}
 	})
-	g.Go(func() { _ = p.transport.Run(services) }) // it has no error of its own
+	g.Go(func() {
+		if err := contained(func() error { return p.transport.Run(services) }); err != nil {
+			cut(err)
+		}
+	})
 	if p.barred != nil && !p.rehearsal() {
 		g.Go(func() {
-			if followed = p.barred.keepUp(services, p.store.book); followed != nil {
+			if followed = contained(func() error { return p.barred.keepUp(services, p.store.book) }); followed != nil {
 				p.dispatcher.Drain()
 			}
 		})
 	}
+	g.Go(func() { lost = p.guarded.drainWithout(services, p.dispatcher.Drain) })
 	if p.capture != nil {
 		g.Go(func() {
-			if err := p.capture.Serve(services); err != nil {
+			if err := contained(func() error { return p.capture.Serve(services) }); err != nil {
 				cut(err)
 			}
 		})
@@ -63,14 +70,25 @@ func (p *pipeline) send(ctx context.Context, plan *screen.Plan, s *sendScreen) e
 	p.linger(ctx)
 	stop()
 	g.Wait()
-	return p.verdict(end, errors.Join(err, served, followed))
+	if end.err == nil && end.paused == nil {
+		lost = nil // too late to matter
+	}
+	return p.verdict(end, errors.Join(err, lost, served, followed))
 }
 
 // deliver runs source and dispatcher under the screen, and heeds signals.
 func (p *pipeline) deliver(ctx context.Context, cut context.CancelCauseFunc, s *sendScreen) (end ending) {
 	watching, seen := context.WithCancel(ctx)
 	var g sync.WaitGroup
-	g.Go(func() { s.Run(watching) })
+	g.Go(func() {
+		err := contained(func() error {
+			s.Run(watching)
+			return nil
+		})
+		if err != nil { // mail goes on without a screen
+			s.log.Error(err.Error())
+		}
+	})
 	signalled := make(chan *interrupted, 1)
 	g.Go(func() {
 		p.watch(watching, func(i *interrupted) {
@@ -81,7 +99,7 @@ func (p *pipeline) deliver(ctx context.Context, cut context.CancelCauseFunc, s *
 	})
 	composed := make(chan error, 1)
 	go func() {
-		err := p.composer.Run(ctx)
+		err := contained(func() error { return p.composer.Run(ctx) })
 		if err == nil {
 			p.dispatcher.Close()
 		} else {
@@ -97,7 +115,8 @@ func (p *pipeline) deliver(ctx context.Context, cut context.CancelCauseFunc, s *
 	case end.sig = <-signalled:
 	default:
 	}
-	if errors.As(err, &end.paused) {
+	errors.As(err, &end.bugs)
+	if errors.As(err, &end.paused) || end.bugs != nil && err == error(end.bugs) {
 		err = nil
 	}
 	var drained *delivery.Paused

@@ -18,6 +18,9 @@ func (p *pipeline) settle(ctx context.Context, end ending) error {
 			return stateFault(err)
 		}
 	}
+	if diskFault(end.err) != nil { // it has no room for more than outcomes; the next run keeps the columns
+		return stateFaultOrNil(p.run.Flush(ctx))
+	}
 	if err := p.keepUnsent(ctx); err != nil {
 		return stateFault(err)
 	}

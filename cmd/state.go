@@ -14,6 +14,7 @@ import (
 	"github.com/mailblast/mailblast/cmd/campaign"
 	"github.com/mailblast/mailblast/delivery/journal"
 	"github.com/mailblast/mailblast/delivery/journal/lock"
+	"github.com/mailblast/mailblast/delivery/panicked"
 )
 
 // store is where a run remembers: the state directory, or for a rehearsal a directory that ends with it.
@@ -46,6 +47,9 @@ func openStore(ctx context.Context, c *campaign.Campaign, rehearsal bool, o jour
 		if err := os.MkdirAll(s.temp, 0o700); err != nil {
 			return s, failf(exitIO, "%w", err)
 		}
+		if kind := lock.Network(c.State); kind != "" && o.Log != nil {
+			o.Log.Warn(farAway(c.State, kind))
+		}
 		o.Dir, o.Connections = c.State, c.Connections
 		s.book, err = journal.Open(ctx, o)
 	}
@@ -57,9 +61,14 @@ func openStore(ctx context.Context, c *campaign.Campaign, rehearsal bool, o jour
 	return s, err
 }
 
+// farAway warns of a state directory on a network file system, where a lock may hold on one machine only.
+func farAway(dir, kind string) string {
+	return fmt.Sprintf("%s is on a network file system (%s), where two machines may not see each other's lock; better on a disk of this machine: state: DIR", dir, kind)
+}
+
 // stateFault is trouble with the journal, which is a place to write to unless it knows better.
 func stateFault(err error) error {
-	if f := judge(err); f.code != exitBug {
+	if f := judge(err); f.code != exitBug || errors.As(err, new(*panicked.Error)) {
 		return f
 	}
 	return failf(exitIO, "%w", err).hinted("look at the disk and at who may write to the state directory, then run again")

@@ -64,3 +64,52 @@ func TestVulnerabilitiesFailTheGate(t *testing.T) {
 		}
 	}
 }
+
+// Fuzzing goes through all packages, whatever was found in the first, with each target alone; and then fails, as it does when a
+// package does not build or nothing was fuzzed at all.
+func TestFuzzingGoesOn(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("bash"); err != nil {
+		lack(t, "bash")
+	}
+	const program = `#!/bin/sh
+case "$*" in
+*'list ./...'*) printf "$PACKAGES" ;;
+*-list*' a') printf 'FuzzText\nFuzzTextPart\nok a 0.1s\n' ;;
+*-list*' b') echo 'FAIL b [build failed]'; exit 1 ;;
+*-list*' c') printf 'FuzzLast\nok c 0.1s\n' ;;
+*-list*) echo 'no test files' ;;
+*) echo "$*" >>"$LOG"; case "$*" in *"$FINDS"*) exit 1 ;; esac ;;
+esac
+`
+	for _, c := range []struct {
+		packages, finds string
+		want            bool // passes
+		fuzzed          string
+	}{
+		{`a\nc\nd\n`, "nothing", true, "FuzzText$ FuzzTextPart$ FuzzLast$"},
+		{`a\nc\n`, "FuzzText$", false, "FuzzText$ FuzzTextPart$ FuzzLast$"},
+		{`a\nb\nc\n`, "nothing", false, "FuzzText$ FuzzTextPart$ FuzzLast$"},
+		{`d\n`, "nothing", false, ""},
+	} {
+		dir := t.TempDir()
+		log := filepath.Join(dir, "log")
+		if err := os.WriteFile(filepath.Join(dir, "go"), []byte(program), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		fuzz := exec.Command("bash", "../.ci/fuzz")
+		fuzz.Env = []string{"PATH=" + dir + ":" + os.Getenv("PATH"), "PACKAGES=" + c.packages, "FINDS=" + c.finds, "LOG=" + log, "FUZZTIME=7s"}
+		out, err := fuzz.CombinedOutput()
+		if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+			t.Fatal(err)
+		}
+		ran, _ := os.ReadFile(log) // none when nothing was fuzzed
+		var fuzzed []string
+		for _, m := range regexp.MustCompile(`-fuzz \^(\S+) -fuzztime 7s`).FindAllStringSubmatch(string(ran), -1) {
+			fuzzed = append(fuzzed, m[1])
+		}
+		if (err == nil) != c.want || strings.Join(fuzzed, " ") != c.fuzzed {
+			t.Errorf("%+v: %v, fuzzed %q\n%s", c, err, fuzzed, out)
+		}
+	}
+}

@@ -58,7 +58,7 @@ func (e *env) stateSuppressed(ctx context.Context, c *campaign.Campaign) (s *sup
 	if !ok {
 		return e.newSuppressed(ctx, c, nil)
 	}
-	book, err := journal.Open(ctx, journal.Options{Dir: c.State})
+	book, err := journal.Look(ctx, journal.Options{Dir: c.State})
 	if err != nil {
 		return nil, stateFault(err)
 	}

@@ -99,6 +99,8 @@ func after(n int, rule *Outcome, domains ...string) func(string, int) *Outcome {
 
 // A domain that turns against us is left alone, and all others get their mail.
 func TestFaultsS61DomainPauses(t *testing.T) {
+	t.Attr("fault", "S61 one of 4 domains refuses all after 1000")
+	t.Attr("expected", "this domain is paused, with a report; all others get theirs")
 	synctest.Test(t, func(t *testing.T) {
 		l := newWallLab(t, Options{}, &fakeSender{answer: slowly(after(1000, &blockedRcpt, "gmail.com"))})
 		l.send(10_000, "gmail.com", "a.example", "b.example", "c.example")
@@ -111,11 +113,14 @@ func TestFaultsS61DomainPauses(t *testing.T) {
 		if s := p.String(); s != "gmail.com refuses all our mail: 550 5.7.1 go away, 61 of the last 61" {
 			t.Error(s)
 		}
+		t.Attr("seen", fmt.Sprintf("%d failed, %d sent; says %q", n[Failed], n[Sent], l.notes[0].String()))
 	})
 }
 
 // A relay that turns against everybody stops the run, however the list is sorted.
 func TestFaultsS61RoutePauses(t *testing.T) {
+	t.Attr("fault", "S61 a relay refuses all after 1000, whatever the domain")
+	t.Attr("expected", "no more than 61 fail, and the run is paused")
 	for _, domains := range []int{4, 1000} {
 		synctest.Test(t, func(t *testing.T) {
 			names := make([]string, domains)
@@ -124,10 +129,12 @@ func TestFaultsS61RoutePauses(t *testing.T) {
 			}
 			slices.Sort(names)
 			l := newWallLab(t, Options{}, &fakeSender{answer: slowly(after(1000, &blockedRcpt))}).send(10_000, names...)
-			if n := l.j.finals(); n[Failed] != 61 || n[Sent] != 1000 {
+			n := l.j.finals()
+			if n[Failed] != 61 || n[Sent] != 1000 {
 				t.Errorf("%v", n)
 			}
 			l.wants("route mx.example 0")
+			t.Attr("seen", fmt.Sprintf("%d failed of 10000, %d sent; %v", n[Failed], n[Sent], l.err))
 		})
 	}
 }
@@ -177,6 +184,8 @@ func TestRefusalsOfUs(t *testing.T) {
 
 // A sender that is refused again and again stops the route; with a fallback all else goes there.
 func TestFaultsS29SenderStopsTheRoute(t *testing.T) {
+	t.Attr("fault", "S29 MAIL 550 to everybody after 500")
+	t.Attr("expected", "at 51 in a row the route is paused; a fallback takes all else")
 	for _, fallback := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			l := newWallLab(t, Options{Fallback: fallback}, &fakeSender{answer: slowly(after(500, &forgedMail))})
@@ -193,6 +202,7 @@ func TestFaultsS29SenderStopsTheRoute(t *testing.T) {
 			if s := l.notes[0].String(); s != "smtp.example refuses our sender: 550 5.1.8 no such sender, 51 in a row" {
 				t.Error(s)
 			}
+			t.Attr("seen", fmt.Sprintf("%d failed of 5000, with a fallback too; says %q", n[Failed], l.notes[0].String()))
 		})
 	}
 }
@@ -287,6 +297,8 @@ func TestPauseEndsInTheSameRun(t *testing.T) {
 
 // In direct delivery the domains of one site speak for it together; what else there is goes on.
 func TestFaultsS61SitePauses(t *testing.T) {
+	t.Attr("fault", "S61 a site of 2000 domains refuses all")
+	t.Attr("expected", "the site is paused as one; all others get theirs")
 	synctest.Test(t, func(t *testing.T) {
 		known := map[string]bool{}
 		s := &fakeSender{site: func(domain string, _ int) (string, bool) {
@@ -317,9 +329,11 @@ func TestFaultsS61SitePauses(t *testing.T) {
 			names = append(names, fmt.Sprintf("w%d.example", i), fmt.Sprintf("a%d.example", i%50), fmt.Sprintf("b%d.example", i%70), fmt.Sprintf("c%d.example", i%90))
 		}
 		l.send(len(names), names...)
-		if n := l.j.finals(); n[Failed] != 61 || n[Sent] != 6000 {
+		n := l.j.finals()
+		if n[Failed] != 61 || n[Sent] != 6000 {
 			t.Errorf("%v", n)
 		}
+		t.Attr("seen", fmt.Sprintf("%d failed of 2000, %d others sent", n[Failed], n[Sent]))
 		l.wants("site workspace 1939")
 	})
 }

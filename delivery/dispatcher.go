@@ -8,6 +8,7 @@ import (
 
 	"github.com/mailblast/mailblast/delivery/lanes"
 	"github.com/mailblast/mailblast/delivery/pace"
+	"github.com/mailblast/mailblast/delivery/panicked"
 )
 
 // Dispatcher sorts messages into queues by destination domain and has each queue's threads deliver them. One goroutine,
@@ -21,10 +22,13 @@ type Dispatcher struct {
 	draining signal // take nothing more
 	started  signal
 	stopped  signal // no more is accepted
+	crashed  signal // Run's goroutine panicked and takes no more calls
 	ended    signal // Run has returned
 
+	clock func() time.Time
+
 	// owned by Run
-	now         time.Time
+	now, began  time.Time
 	store       *lanes.Store[*Message]
 	total       *pace.Limiter
 	domains     limiters
@@ -37,8 +41,9 @@ type Dispatcher struct {
 	halted      [2]*Halt
 	stopping    bool
 	result      error
-	panicked    error
-	waiters     []chan struct{} // in Hungry
+	mishaps     panicked.Contained // of threads
+	inRow       int                // mishaps since something was sent
+	waiters     []chan struct{}    // in Hungry
 	claims      []pace.Claim
 	shares      []int
 }
@@ -70,9 +75,9 @@ func New(o Options) (*Dispatcher, error) {
 	o = o.filled()
 	d := &Dispatcher{
 		o: o, byDomain: map[string]*queue{}, calls: make(chan func()),
-		closing: newSignal(), draining: newSignal(), started: newSignal(), stopped: newSignal(), ended: newSignal(),
+		closing: newSignal(), draining: newSignal(), started: newSignal(), stopped: newSignal(), crashed: newSignal(), ended: newSignal(),
 		store: lanes.NewStore(o.SpillDir, o.Memory, lanes.Codec[*Message](records{})),
-		total: pace.NewLimiter(o.Rate), domains: limiters{rates: o.DomainRates},
+		clock: time.Now, total: pace.NewLimiter(o.Rate), domains: limiters{rates: o.DomainRates},
 	}
 	for _, qo := range append(append([]QueueOptions(nil), o.Queues...), o.General) {
 		q := newQueue(d, qo)
@@ -155,6 +160,16 @@ func (d *Dispatcher) Stats() []QueueStats {
 		return <-reply
 	case <-d.ended.c:
 		return d.stats()
+	}
+}
+
+// call hands f to Run's goroutine; false: it has crashed.
+func (d *Dispatcher) call(f func()) bool {
+	select {
+	case d.calls <- f:
+		return true
+	case <-d.crashed.c:
+		return false
 	}
 }
 

@@ -25,14 +25,18 @@ func (t *thread) ask(ctx context.Context, room int, wait bool) *grant {
 	case <-ctx.Done():
 		return nil
 	}
-	var g *grant
 	select {
-	case g = <-t.reply:
+	case g := <-t.reply:
+		return g
 	case <-ctx.Done():
-		t.d.calls <- func() { t.d.withdraw(t) }
-		g = <-t.reply
 	}
-	return g
+	t.d.call(func() { t.d.withdraw(t) })
+	select {
+	case g := <-t.reply:
+		return g
+	case <-t.d.crashed.c:
+		return nil
+	}
 }
 
 // complete fills in messages that waited as records. Where that fails the run stops.
@@ -92,18 +96,18 @@ func (t *thread) revert(ms []*Message, err error) {
 	for i, m := range ms {
 		os[i].ID = m.ID
 	}
-	t.d.calls <- func() {
+	t.d.call(func() {
 		for _, h := range t.claim(os) {
 			t.untake(h.m)
 			t.q.set.Back(&h.f.parcel, h.m)
 			t.drop(h)
 		}
 		t.d.stop(err)
-	}
+	})
 }
 
 // Done implements Feed.
 func (t *thread) Done(os ...Outcome) {
 	own := append([]Outcome(nil), os...)
-	t.d.calls <- func() { t.d.settle(t, own) }
+	t.d.call(func() { t.d.settle(t, own) })
 }

@@ -41,6 +41,8 @@ type Message struct {
 	First    time.Time // when it was first tried; zero before. The letter's Date header
 	Next     time.Time // not to be tried before; zero is now
 	Print    uint64    // fingerprint of the letter and the row's fields: tells whether another try is the same letter; 0 is none
+
+	since time.Duration // First on the dispatcher's own clock: from the begin of Run, which may be later
 }
 
 // Content makes the bytes of a letter, late and repeatably: two calls of Open with the same Form give the same bytes.

@@ -300,39 +300,6 @@ func TestFaultOfOurSideStopsTheRun(t *testing.T) {
 	})
 }
 
-// A thread that panics costs its messages a try, and none is sent twice; the run goes on and tells at its end.
-func TestPanicInAThread(t *testing.T) {
-	for armed, want := range map[bool][]Status{true: {Unknown}, false: {Deferred, Sent}} {
-		synctest.Test(t, func(t *testing.T) {
-			n := 0
-			r := newRig(t, Options{Connections: 1, General: QueueOptions{Sender: faulty(func(ctx context.Context, _ int, f Feed) error {
-				if n++; n == 1 {
-					b := f.Next(ctx, 1, true)
-					if armed {
-						_ = b.Intent(ctx)
-					}
-					panic("out of range")
-				}
-				serveAll(ctx, f)
-				return nil
-			})}})
-			end := r.start(context.Background())
-			ms := r.submit("a.example", 3)
-			r.d.Close()
-			if err := end(); err == nil || !strings.Contains(err.Error(), "panic: out of range") {
-				t.Error(err)
-			}
-			var got []Status
-			for _, o := range r.j.of(ms[0]) {
-				got = append(got, o.Status)
-			}
-			if !slices.Equal(got, want) {
-				t.Errorf("intent awaited %v: %v, want %v", armed, got, want)
-			}
-		})
-	}
-}
-
 // A Sender that forgets messages loses none: those whose dot cannot have been written go back.
 func TestForgottenMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

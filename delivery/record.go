@@ -22,7 +22,7 @@ var errRecord = errors.New("spilled record: not as it was written")
 type records struct{}
 
 // inMemory is what a waiting message costs beside its strings: the value, its slot in a lane, its content.
-const inMemory = 192 + 16 + 48
+const inMemory = 208 + 16 + 48
 
 func (records) Size(m *Message) int { return inMemory + len(m.To) }
 
@@ -55,6 +55,7 @@ func (records) Append(b []byte, domain string, m *Message) []byte {
 	}
 	if flags&recordFirst != 0 {
 		b = binary.BigEndian.AppendUint64(b, uint64(m.First.UnixNano()))
+		b = binary.AppendVarint(b, int64(m.since))
 	}
 	if flags&recordNext != 0 {
 		b = binary.BigEndian.AppendUint64(b, uint64(m.Next.UnixNano()))
@@ -78,7 +79,7 @@ func (records) Decode(rec []byte, domain string) (*Message, error) {
 		m.Domain = r.text()
 	}
 	if flags&recordFirst != 0 {
-		m.First = r.time()
+		m.First, m.since = r.time(), r.duration()
 	}
 	if flags&recordNext != 0 {
 		m.Next = r.time()
@@ -123,6 +124,16 @@ func (r *reader) number() int {
 	}
 	r.b = r.b[n:]
 	return int(v)
+}
+
+func (r *reader) duration() time.Duration {
+	v, n := binary.Varint(r.b)
+	if n <= 0 {
+		r.short, r.b = true, nil
+		return 0
+	}
+	r.b = r.b[n:]
+	return time.Duration(v)
 }
 
 func (r *reader) text() string {

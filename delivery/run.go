@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mailblast/mailblast/delivery/lanes"
+	"github.com/mailblast/mailblast/delivery/panicked"
 )
 
 const (
@@ -16,8 +17,9 @@ const (
 )
 
 // Run delivers until Close was called and everything submitted has its final outcome; that is nil. *Paused: drained, or
-// only later deferrals remain. *Halt: nothing can go out until a person has changed something. Any other error: our side
-// broke. Cutting ctx cuts what is in flight.
+// only later deferrals remain. *Halt: nothing can go out until a person has changed something. *panicked.Contained, alone or
+// joined to these: threads panicked, and the others went on. Any other error: our side broke. Cutting ctx cuts what is in
+// flight.
 func (d *Dispatcher) Run(ctx context.Context) error {
 	if d.started.given() {
 		return errRunning
@@ -25,10 +27,16 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	d.started.give()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	d.began = d.clock()
 	for _, q := range d.queues {
 		q.spawn(ctx)
 	}
-	d.loop(ctx)
+	if err := d.contained(ctx); err != nil {
+		d.result = err
+		d.crashed.give()
+		d.stopped.give()
+		cancel() // what is on the wire stays in doubt: nobody is left to take its outcome
+	}
 	d.threads.Wait()
 	if err := d.store.Close(); err != nil && d.result == nil {
 		d.result = fmt.Errorf("spill file: %w", err)
@@ -46,7 +54,20 @@ func (d *Dispatcher) verdict() error {
 			result = nil // there was nothing left to pause for
 		}
 	}
-	return errors.Join(result, d.panicked)
+	switch {
+	case d.mishaps.Times == 0, errors.As(result, new(*panicked.Error)):
+		return result
+	case result == nil:
+		return &d.mishaps
+	}
+	return errors.Join(result, &d.mishaps)
+}
+
+// contained is loop. Its error is a panic: of queues and counts, nothing is certain any more.
+func (d *Dispatcher) contained(ctx context.Context) (err error) {
+	defer panicked.Contain(&err)
+	d.loop(ctx)
+	return nil
 }
 
 // loop is the one goroutine that owns queues, lanes and counts: each turn takes one call, then lets go what may go.
@@ -56,7 +77,7 @@ func (d *Dispatcher) loop(ctx context.Context) {
 	var armed time.Time
 	cut, drain, closing := ctx.Done(), d.draining.c, d.closing.c
 	for {
-		d.now = time.Now()
+		d.now = d.clock()
 		d.wake()
 		d.schedule(ctx)
 		if d.over(ctx) {
@@ -209,6 +230,9 @@ func (d *Dispatcher) hungry() bool {
 // accept sorts the clones of one letter into parcels by queue and site, and puts each at the end of a lane.
 func (d *Dispatcher) accept(ms []*Message) {
 	d.outstanding += len(ms)
+	for _, m := range ms {
+		d.date(m)
+	}
 	if len(ms) == 1 {
 		d.put(ms)
 		return

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mailblast/mailblast/delivery/lanes"
+	"github.com/mailblast/mailblast/delivery/panicked"
 )
 
 // next step of a message after a try.
@@ -61,6 +62,9 @@ func (d *Dispatcher) settleBatch(t *thread, hands []hand, os []Outcome, random f
 		d.heed(t.q, o, hands[i])
 		steps[i] = d.judge(o, m, random)
 		t.moved = t.moved || o.Status != NotTried
+		if o.Status == Sent {
+			d.inRow = 0
+		}
 		if o.Status == NotTried || o.Status >= Suppressed || o.Stage == StageCompose {
 			t.untake(m) // nothing went out
 		}
@@ -78,7 +82,8 @@ func (d *Dispatcher) settleBatch(t *thread, hands []hand, os []Outcome, random f
 
 // sweep gives an outcome to what the Sender left without one. Where the dot may have been written, none but Unknown is
 // certain not to send twice.
-func (d *Dispatcher) sweep(t *thread, a assignment, panicked bool) {
+// What is in hand at a panic is tried once more, alone perhaps; a second time, and it would go on like that.
+func (d *Dispatcher) sweep(t *thread, a assignment, p *panicked.Error) {
 	if len(t.hands) == 0 {
 		return
 	}
@@ -88,15 +93,17 @@ func (d *Dispatcher) sweep(t *thread, a assignment, panicked bool) {
 		switch {
 		case h.f.armed.Load():
 			o.Status, o.Stage = Unknown, StageDot
-		case panicked:
+		case p != nil && h.m.Tries == 0:
 			o.Status, o.Class = Deferred, ClassSoft
+		case p != nil:
+			o.Status, o.Class = Failed, ClassSoft
 		}
-		if panicked {
-			o.Text = "a fault of our own while it was sent"
+		if p != nil {
+			o.Text = "a fault of our own while it was sent, at " + p.Where
 		}
 		os = append(os, o)
 	}
-	if !panicked {
+	if p == nil {
 		d.o.Log.Error("a sender returned without an outcome for every message", "queue", t.q.o.Name, "domain", a.domain, "messages", len(os))
 	}
 	d.settle(t, os)
@@ -126,7 +133,7 @@ func (d *Dispatcher) judge(o *Outcome, m *Message, random float64) step {
 		return d.judgeDeferred(o, m, random)
 	case Unknown:
 		at := lanes.When(d.now, d.now.Add(ResendAfter))
-		if d.o.Resend && at.Sub(m.First) <= d.o.Retry.For {
+		if d.o.Resend && d.age(m, at) <= d.o.Retry.For {
 			count(o, m)
 			return step{kind: stepLater, via: m.Via, at: at}
 		}
@@ -149,18 +156,18 @@ func (d *Dispatcher) judgeDeferred(o *Outcome, m *Message, random float64) step 
 		return step{kind: stepAgain, via: via}
 	}
 	at := d.now.Add(d.o.Retry.Delay(m.Tries, random))
-	if patient := d.now.Add(d.o.Retry.GreyDelay(m.Tries, random)); greylisted(o) && patient.Sub(m.First) <= d.o.Retry.For {
+	if patient := d.now.Add(d.o.Retry.GreyDelay(m.Tries, random)); greylisted(o) && d.age(m, patient) <= d.o.Retry.For {
 		at = patient
 	}
 	if at.Before(o.Next) {
 		at = o.Next
 	}
-	if at = lanes.When(d.now, at); at.Sub(m.First) <= d.o.Retry.For {
+	if at = lanes.When(d.now, at); d.age(m, at) <= d.o.Retry.For {
 		o.Next = at
 		return step{kind: stepLater, via: via, at: at}
 	}
 	o.Status, o.Next = Failed, time.Time{}
-	o.Text = givenUp(o.Text, m.Tries, d.now.Sub(m.First))
+	o.Text = givenUp(o.Text, m.Tries, d.age(m, d.now))
 	return step{kind: stepEnd}
 }
 

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 
 	"github.com/mailblast/mailblast/delivery/lanes"
+	"github.com/mailblast/mailblast/delivery/panicked"
 )
 
 // thread is one goroutine of a queue's pool, and the Feed of the Sender it calls. What follows reply is owned by Run's
@@ -57,29 +57,27 @@ type grant struct {
 	ms []*Message
 }
 
-// panicked is the fault of a Sender that panicked.
-type panicked struct {
-	value any
-	stack []byte
-}
-
-func (p *panicked) Error() string { return fmt.Sprintf("panic: %v", p.value) }
-
 func (t *thread) run(ctx context.Context) {
 	defer t.d.threads.Done()
-	for a := range t.work {
-		err := t.serve(ctx, a)
-		t.d.calls <- func() { t.d.served(t, a, err) }
+	for {
+		select {
+		case a, ok := <-t.work:
+			if !ok {
+				return
+			}
+			err := t.serve(ctx, a)
+			if !t.d.call(func() { t.d.served(t, a, err) }) {
+				return
+			}
+		case <-t.d.crashed.c:
+			return
+		}
 	}
 }
 
 // serve calls the Sender; a panic there costs its messages one try, not the run.
 func (t *thread) serve(ctx context.Context, a assignment) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &panicked{v, debug.Stack()}
-		}
-	}()
+	defer panicked.Contain(&err)
 	return t.q.o.Sender.Serve(ctx, a.domain, a.via, t)
 }
 
@@ -121,7 +119,7 @@ func (t *thread) take(p lanes.Parcel[*Message], ms []*Message) *grant {
 	for _, m := range ms {
 		h := hand{m: m, f: f, fresh: m.First.IsZero(), trial: t.q.trial(m, t.site.Via)}
 		if h.fresh {
-			m.First = t.d.now
+			m.First, m.since = t.d.now, t.d.elapsed()
 		}
 		m.Via = t.site.Via
 		t.hands[m.ID] = h
@@ -158,17 +156,16 @@ func (t *thread) untake(m *Message) {
 
 // served takes t back from its Sender.
 func (d *Dispatcher) served(t *thread, a assignment, err error) {
-	p := (*panicked)(nil)
+	p := (*panicked.Error)(nil)
 	if errors.As(err, &p) {
-		d.o.Log.Error("a delivery thread panicked", "queue", t.q.o.Name, "domain", a.domain, "panic", p.value, "stack", string(p.stack))
-		d.panicked = fmt.Errorf("queue %s: %s: %w", t.q.o.Name, a.domain, p)
+		d.mishap(t.q, a, p)
 	}
-	d.sweep(t, a, p != nil)
+	d.sweep(t, a, p)
 	site := t.site
-	if t.moved {
+	if t.moved && p == nil {
 		site.Fruitless = 0
 		site.Free() // another thread found no room beside t, and there may be some now
-	} else if !t.asked || t.batches > 0 {
+	} else if !t.asked || t.batches > 0 || p != nil {
 		d.backOff(site)
 	}
 	t.site = nil

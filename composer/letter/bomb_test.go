@@ -42,6 +42,8 @@ func TestTemplateBombs(t *testing.T) {
 		"titles":          `{{ $x := .v }}{{ range 90000 }}{{ $x = title $x }}{{ end }}{{ $x }}`,
 		"deep HTML":       `{{ safe_html (replace "x" "<div>" .v) }}`,
 		"deep quotes":     `{{ markdown (replace "x" ">" (trunc 60000 .v)) }}`,
+		"deep numbers":    `{{ markdown (replace "x" "1. " (trunc 20000 .v)) }}`,
+		"many deep lines": `{{ $x := replace "x" ">" (trunc 100 .v) }}{{ markdown (replace "x" (print $x "\n") (trunc 640 .v)) }}`,
 		"deep lists":      `{{ markdown (replace "x" "- " (trunc 30000 .v)) }}`,
 		"links":           `{{ markdown (replace "x" "[a](" (trunc 3900 .v)) }}`,
 		"products":        `{{ $x := 99999999 }}{{ range 90000 }}{{ $x = mul $x $x }}{{ end }}{{ $x }}`,

@@ -13,9 +13,11 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/mailblast/mailblast/composer"
 	"github.com/mailblast/mailblast/composer/rows"
 )
 
@@ -204,6 +206,22 @@ func FuzzStdin(f *testing.F) {
 		}
 		if len(s.Columns()) == 0 {
 			t.Error("a list without columns")
+		}
+		last, n := 0, 0
+		err = s.Each(t.Context(), func(r *composer.Row) error {
+			if n++; r.Number <= last || r.Fault == "" && len(r.Values) != len(s.Columns()) || len(r.Values) > len(s.Columns()) {
+				t.Errorf("row %d after %d: %d values of %d, fault %q", r.Number, last, len(r.Values), len(s.Columns()), r.Fault)
+			}
+			last = r.Number
+			for _, v := range r.Values {
+				if text, ok := v.(string); ok && !utf8.ValidString(text) {
+					t.Errorf("row %d: %q is no UTF-8", r.Number, text)
+				}
+			}
+			return nil
+		})
+		if err != nil || n != s.Len() {
+			t.Errorf("%d rows of %d, %v", n, s.Len(), err)
 		}
 		if err := s.Close(); err != nil {
 			t.Error(err)

@@ -22,12 +22,15 @@ import (
 
 // postgres is a query to a PostgreSQL server.
 type postgres struct {
-	stmt   *statement
-	name   string // the DSN with nothing secret in it
-	secret string
-	db     *sqlx.DB
-	limits bool // the DSN leaves the statement's time limit to us
-	o      Options
+	stmt      *statement
+	name      string // the DSN with nothing secret in it
+	secret    string
+	connector *pq.Connector
+	db        *sqlx.DB
+	limits    bool          // the DSN leaves the statement's time limit to us
+	ran       time.Duration // how long the query that broke had run
+	most      time.Duration // between two tries to connect
+	o         Options
 }
 
 const (
@@ -35,6 +38,7 @@ const (
 	lockTimeout = time.Minute // for a table that somebody else rewrites
 	firstDelay  = 100 * time.Millisecond
 	maxDelay    = 3 * time.Second
+	firstWord   = 10 * time.Second // of a query that takes its time
 )
 
 func newPostgres(src Source, o Options) (*postgres, error) {
@@ -52,21 +56,22 @@ func newPostgres(src Source, o Options) (*postgres, error) {
 	if cfg.ConnectTimeout == 0 {
 		cfg.ConnectTimeout = dialTimeout
 	}
-	cfg.FallbackApplicationName = "mailblast"
+	if cfg.ApplicationName == "" { // the driver heeds a fallback only in the DSN
+		cfg.ApplicationName = "mailblast"
+	}
 	name := url.URL{Scheme: "postgres", Host: u.Host, Path: u.Path}
 	if user := u.User.Username(); user != "" {
 		name.User = url.User(user)
 	}
-	p := &postgres{name: name.String(), secret: cfg.Password, o: o}
+	p := &postgres{name: name.String(), secret: cfg.Password, most: maxDelay, o: o}
 	p.limits = !u.Query().Has("statement_timeout") && !strings.Contains(cfg.Options, "statement_timeout")
 	if p.stmt, err = prepare(p.name, src, sqltext.PostgreSQL()); err != nil {
 		return nil, err
 	}
-	c, err := pq.NewConnectorConfig(cfg)
-	if err != nil {
+	if p.connector, err = pq.NewConnectorConfig(cfg); err != nil {
 		return nil, bad
 	}
-	p.db = sqlx.NewDb(sql.OpenDB(c), "postgres")
+	p.db = sqlx.NewDb(sql.OpenDB(p.connector), "postgres")
 	p.db.SetMaxOpenConns(1)
 	return p, nil
 }
@@ -88,11 +93,32 @@ func (p *postgres) read(ctx context.Context, w *writer) error {
 		return p.judge(err)
 	}
 	begun := time.Now()
+	defer p.patiently(begun)()
 	if err := p.stmt.stream(ctx, tx, w, func(i int, v any) (any, error) { return pgtext.Value(w.cols[i].Type, v) }); err != nil {
+		p.ran = time.Since(begun)
 		return p.judge(err)
 	}
 	p.o.Log.Info("recipients read", "source", p.name, "rows", w.Len(), "took", time.Since(begun))
 	return nil
+}
+
+// patiently says now and then, less and less often, that the server is still at the query, until it is told to stop.
+func (p *postgres) patiently(begun time.Time) (stop func()) {
+	done, over := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(over)
+		for next := firstWord; ; next *= 2 {
+			t := time.NewTimer(time.Until(begun.Add(next)))
+			select {
+			case <-done:
+				t.Stop()
+				return
+			case <-t.C:
+				p.o.Log.Warn("the query still runs", "source", p.name, "for", next)
+			}
+		}
+	}()
+	return func() { close(done); <-over }
 }
 
 // limit bounds how long the server works on the query and waits for locks.
@@ -114,7 +140,7 @@ func (p *postgres) limit(ctx context.Context, tx *sqlx.Tx) error {
 // connect tries for as long as Options.Wait says, unless the server answers and refuses.
 func (p *postgres) connect(ctx context.Context) (*sqlx.Conn, error) {
 	deadline := time.Now().Add(p.o.Wait)
-	for delay := firstDelay; ; delay = min(2*delay, maxDelay) {
+	for delay := firstDelay; ; delay = min(2*delay, p.most) {
 		try, cancel := context.WithDeadline(ctx, deadline)
 		conn, err := p.db.Connx(try)
 		cancel()
@@ -192,9 +218,15 @@ func (p *postgres) explain(err error) *Error {
 	e.Text = p.redact(said.Message) + " (" + string(said.Code) + ")"
 	switch class := said.Code.Class(); {
 	case said.Code == "57014":
-		e.Text = fmt.Sprintf("the query was cancelled: %s; its limit is %v", said.Message, p.o.Timeout)
+		e.Text = fmt.Sprintf("the query was cancelled: %s", p.redact(said.Message))
+		if p.limits {
+			e.Text += fmt.Sprintf("; its limit is %v", p.o.Timeout)
+		}
+		e.Hint = fmt.Sprintf("it had run for %v; another limit, in milliseconds: statement_timeout= in the dsn", p.ran.Round(time.Millisecond))
 	case said.Code == "55P03":
 		e.Text = "the query waited too long for a lock on a table"
+		e.Hint = fmt.Sprintf("it gave up after %v; pg_stat_activity tells who has the lock; another limit, in milliseconds: lock_timeout= with statement_timeout= in the dsn",
+			p.ran.Round(time.Millisecond))
 	case said.Code == "25006":
 		e.Kind, e.Text = Invalid, "the query writes: recipients are read in a read-only transaction ("+said.Message+")"
 	case class == "28" || said.Code == "3D000" || said.Code == "3F000":

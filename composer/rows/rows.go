@@ -100,6 +100,22 @@ type Options struct {
 	Log      *slog.Logger  // nil: no log
 }
 
+func (o Options) filled() Options {
+	if o.MaxStore == 0 {
+		o.MaxStore = 16 << 30
+	}
+	if o.Wait == 0 {
+		o.Wait = 30 * time.Second
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 15 * time.Minute
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
 const maxRestarts = 4 // how often a cut read is started again
 
 // Store is a list as it was read.
@@ -120,18 +136,7 @@ func (b *broken) Unwrap() error { return b.err }
 
 // Read reads the whole source. Trouble with the source is an *Error. The store must be closed.
 func Read(ctx context.Context, src Source, o Options) (*Store, error) {
-	if o.MaxStore == 0 {
-		o.MaxStore = 16 << 30
-	}
-	if o.Wait == 0 {
-		o.Wait = 30 * time.Second
-	}
-	if o.Timeout == 0 {
-		o.Timeout = 15 * time.Minute
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
+	o = o.filled()
 	r, err := open(src, o)
 	if err != nil {
 		return nil, err

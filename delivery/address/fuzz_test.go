@@ -14,7 +14,7 @@ var seeds = []string{
 	"ana@x.test", `"a@b"@x.test`, "a@b@c.test", "a(x)@b.test", "ü@ü.test", "a@[1.2.3.4]", "Ana <a@x.test>", `"Ana, Sales" <a@x.test>`,
 	"a@x.test (Ana)", "mailto:a@x.test", "a@x.test; b@y.test", "@a.test,@b.test:c@d.test", "user%other@relay.test", "a!b@c.test",
 	"team: a@x.test;", "a＠x.test", "a@x。test", "a\u200b@x.test", "jose\u0301@x.test", "Ana\r\nBcc: b@x.test <a@x.test>",
-	"=?utf-8?q?a@x.test?= <b@x.test>", "<a@x.test>", "a@xn--fa-hia.de", "A. B. <a@x.test>", "Ana < a@x.test >", "a @x.test", "a<",
+	"=?utf-8?q?a@x.test?= <b@x.test>", "<a@x.test>", "a@xn--fa-hia.de", "A. B. <a@x.test>", "=?0?B??=<a@x.test>", "Ana < a@x.test >", "a @x.test", "a<",
 }
 
 // FuzzParse holds the parser against net/mail: what we take, it takes as well, and reads the same mailbox.
@@ -41,6 +41,10 @@ var inside = regexp.MustCompile(`(<)\p{Zs}+|\p{Zs}+(>)$`)
 type fatal interface{ Fatalf(string, ...any) }
 
 func agree(t fatal, s string, a Address) {
+	// To us a name is letters. net/mail decodes it, and refuses charsets that it does not know.
+	if i := strings.LastIndexByte(s, '<'); i >= 0 {
+		s = strings.ReplaceAll(s[:i], "=?", "==") + s[i:]
+	}
 	m, err := mail.ParseAddress(inside.ReplaceAllString(strings.TrimFunc(s, separator), "$1$2"))
 	if err != nil {
 		t.Fatalf("%q: read as %q, net/mail refuses: %v", s, a, err)

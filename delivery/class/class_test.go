@@ -163,9 +163,14 @@ func FuzzOf(f *testing.F) {
 	f.Add(421, "4.7.0", "[TSS04] Messages from 192.0.2.1 deferred; see https://x.example/e")
 	f.Add(0, "", "\xff\xfe (#5.1.")
 	f.Fuzz(func(t *testing.T, code int, enhanced, text string) {
-		c := Of(code, enhanced, text, delivery.StageRcpt)
-		if Meaning(c, code, enhanced) == "" {
-			t.Error("no words")
+		for stage := delivery.StageConnect; stage <= delivery.StageDot; stage++ {
+			c := Of(code, enhanced, text, stage)
+			if Meaning(c, code, enhanced) == "" {
+				t.Error("no words")
+			}
+			if c == delivery.ClassHard && (code < 500 || stage < delivery.StageRcpt) || code >= 200 && code < 400 && c != delivery.ClassNone {
+				t.Errorf("%d %s %q at %v is %v", code, enhanced, text, stage, c)
+			}
 		}
 	})
 }

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/mailblast/mailblast/delivery/journal/disk"
@@ -98,7 +97,7 @@ func (b *Book) ballast() error {
 		return nil
 	}
 	err := disk.Ballast(b.o.Dir, 1<<20+8<<10*int64(b.o.Connections))
-	if err != nil && !errors.Is(err, syscall.ENOSPC) {
+	if err != nil && !refusal.NoRoom(err) {
 		b.o.Log.Warn("no room could be put by for a full disk", "error", err)
 		return nil
 	}
@@ -161,12 +160,16 @@ func (g *beginning) find(ctx context.Context, tx *store.Tx) error {
 	known, found := latest(rows, g.s.Campaign, g.s.Key)
 	listed, once := g.list.Latest(g.s.Campaign, g.s.Key)
 	lost := once && (!found || int64(listed.Generation) > known.generation)
+	// The same run of another journal: what was sent by that one, this one does not know.
+	astray := !lost && once && int64(listed.Generation) == known.generation && listed.Journal != g.b.store.ID()
 	over := g.s.StartOver || g.b.o.StartOver
 	switch {
 	case g.s.Again && (found || once):
 		g.row = runRow{generation: max(known.generation, int64(listed.Generation)) + 1}
 	case lost && !over:
 		return &refusal.LostError{File: g.b.store.File(), Runs: g.lost(known.generation, found)}
+	case astray && !over:
+		return &refusal.LostError{File: g.b.store.File(), Runs: []register.Run{listed}}
 	case lost:
 		g.row = runRow{generation: int64(listed.Generation)}
 	case found:
@@ -246,7 +249,8 @@ func (g *beginning) recall(ctx context.Context) (err error) {
 // enlist has the list of runs say what the row says.
 func (b *Book) enlist(r *runRow, commits uint64, list register.List) error {
 	line := r.line(b.store.ID(), commits)
-	if old, ok := list.Find(line); ok && old.Retried >= line.Retried {
+	last, _ := list.Latest(r.campaign, r.key)
+	if old, ok := list.Find(line); ok && old.Retried >= line.Retried && last.Journal == line.Journal {
 		return nil
 	}
 	return register.Append(b.o.Dir, line)

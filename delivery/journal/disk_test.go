@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -197,4 +198,63 @@ func TestSyncFaultChild(t *testing.T) {
 	if err := stop(); err == nil || errors.Is(err, syscall.ENOSPC) {
 		fmt.Println("dot: Serve says", err)
 	}
+}
+
+// A quota that is used up is a full disk, although SQLite calls it a broken one: what is on the wire is still recorded.
+func TestQuota(t *testing.T) {
+	lacks(t, "strace", "-V")
+	dir := stateDir(t)
+	wal, probe := filepath.Join(dir, "journal.db-wal"), filepath.Join(dir, "journal.probe")
+	cmd := exec.Command("strace", "-f", "-qq", "-o", os.DevNull, "-e", "trace=write,pwrite64", "-P", wal, "-P", probe,
+		"-e", "inject=pwrite64:error=EDQUOT:when=200", "-e", "inject=write:error=EDQUOT", os.Args[0], "-test.run=^TestQuotaChild$", "-test.v")
+	cmd.Env = append(os.Environ(), "JOURNAL_TEST_QUOTA="+dir)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	b := open(t, dir)
+	r := begin(t, b, Spec{Campaign: "quota"})
+	dots := strings.Count(string(out), "dot\n")
+	for n := range dots {
+		if s, err := r.Lookup(context.Background(), []delivery.ID{id(r, n)}); err != nil || s[0].Status != delivery.Sent {
+			t.Errorf("%d of %d is %+v, %v", n, dots, s, err)
+		}
+	}
+	if dots < 10 || !strings.Contains(string(out), "disk quota exceeded") {
+		t.Errorf("%d dots\n%s", dots, out)
+	}
+}
+
+// TestQuotaChild is the process that has used up its quota. Its writer keeps to one thread, whose calls strace counts.
+func TestQuotaChild(t *testing.T) {
+	dir := os.Getenv("JOURNAL_TEST_QUOTA")
+	if dir == "" {
+		return // run by itself it has nothing to do; TestQuota runs it
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	b, err := Open(ctx, Options{Dir: dir, Connections: 1})
+	check(t, err)
+	r := begin(t, b, Spec{Campaign: "quota"})
+	served := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		served <- b.Serve(ctx)
+	}()
+	var last []delivery.Outcome
+	for n := 0; ; n++ {
+		err := r.Intend([]*delivery.Message{message(r, n)})(ctx)
+		r.Record(last)
+		if err != nil {
+			fmt.Println(err)
+			break
+		}
+		fmt.Println("dot")
+		last = []delivery.Outcome{sentOutcome(r, n)}
+	}
+	check(t, r.Flush(ctx))
+	cancel()
+	if err := <-served; !errors.Is(err, syscall.EDQUOT) {
+		t.Errorf("Serve: %v", err)
+	}
+	check(t, b.Close())
 }

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"syscall"
 
 	"github.com/mailblast/mailblast/delivery"
 	"github.com/mailblast/mailblast/delivery/journal/disk"
+	"github.com/mailblast/mailblast/delivery/journal/refusal"
 	"github.com/mailblast/mailblast/delivery/journal/store"
 )
 
@@ -125,7 +125,7 @@ func (b *Book) Serve(ctx context.Context) error {
 func (b *Book) bring(ctx context.Context, t *batch) error {
 	if t.refused = b.full(); t.refused == nil {
 		err := b.commit(ctx, t)
-		if !errors.Is(err, syscall.ENOSPC) {
+		if !refusal.NoRoom(err) {
 			return b.stopped(err)
 		}
 		t.refused = b.drain(err)

@@ -36,7 +36,10 @@ type bucket struct {
 type buckets struct {
 	heap   bucketHeap
 	byTime map[int64]*bucket
+	base   time.Time // what byTime counts seconds from, so that a change of the clock joins no two times that are not the same
 }
+
+func (b *buckets) second(at time.Time) int64 { return int64(at.Sub(b.base) / time.Second) }
 
 type bucketHeap []*bucket
 
@@ -52,13 +55,13 @@ func (h *bucketHeap) Pop() any {
 }
 
 func (b *buckets) get(at time.Time) *bucket {
-	k := b.byTime[at.Unix()]
+	if b.byTime == nil {
+		b.byTime, b.base = map[int64]*bucket{}, at
+	}
+	k := b.byTime[b.second(at)]
 	if k == nil {
-		if b.byTime == nil {
-			b.byTime = map[int64]*bucket{}
-		}
 		k = &bucket{at: at}
-		b.byTime[at.Unix()] = k
+		b.byTime[b.second(at)] = k
 		heap.Push(&b.heap, k)
 	}
 	return k
@@ -120,7 +123,7 @@ func (s *Set[T]) Wake(now time.Time, n int) error {
 		}
 		if b.chain.n == 0 {
 			heap.Pop(&s.buckets.heap)
-			delete(s.buckets.byTime, b.at.Unix())
+			delete(s.buckets.byTime, s.buckets.second(b.at))
 			continue
 		}
 		rec, err := s.store.peek(&b.chain)

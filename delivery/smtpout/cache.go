@@ -25,6 +25,7 @@ type cache struct {
 	idle    map[key][]*line
 	order   *list.List // of idle *line, oldest first
 	waiting int        // dials that wait for a socket
+	lost    int        // sockets that there are no file descriptors for
 	closed  bool
 	wake    chan struct{} // tells run that the oldest idle connection changed
 }
@@ -69,14 +70,27 @@ func (k *cache) acquire(ctx context.Context) error {
 // release gives a socket back.
 func (k *cache) release() { <-k.slots }
 
-// shed closes the oldest idle connection: the system has run out of file descriptors.
-func (k *cache) shed() {
+// shrink takes the socket of a dial that the system had no file descriptor for out of the budget, as long as another is left. Dials
+// wait for one of those then, instead of failing again and again.
+func (k *cache) shrink() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.slots)-k.lost < 2 {
+		k.release()
+		return
+	}
+	k.lost++
+}
+
+// shed closes the oldest idle connection, if there is one: the system has run out of file descriptors.
+func (k *cache) shed() bool {
 	k.mu.Lock()
 	l := k.oldest()
 	k.mu.Unlock()
 	if l != nil {
 		l.hangUp()
 	}
+	return l != nil
 }
 
 // put keeps l for later, or says that it must be closed.

@@ -85,9 +85,13 @@ func (x *search) dial(ctx context.Context, hop route.Hop, h *hosts.Host, a netip
 		return broke(err)
 	}
 	raw, err := x.t.connect(ctx, x.path, netip.AddrPortFrom(a, uint16(hop.Port)))
-	if fault.Starved(err) {
-		x.t.cache.shed()
+	if fault.Starved(err) && x.t.cache.shed() {
 		raw, err = x.t.connect(ctx, x.path, netip.AddrPortFrom(a, uint16(hop.Port)))
+	}
+	if fault.Starved(err) {
+		x.starved = true
+		x.t.starve()
+		return broke(err)
 	}
 	if err != nil {
 		x.t.cache.release()
@@ -98,6 +102,14 @@ func (x *search) dial(ctx context.Context, hop route.Hop, h *hosts.Host, a netip
 		Conn: conn.New(raw, name, hop, &x.t.conns[x.via]), cache: x.t.cache, key: x.id(hop), host: h,
 		idle: x.s.o.Idle, perConn: x.s.o.PerConnection,
 	}, nil
+}
+
+// starve goes on with the connections there are, when the system gives no more.
+func (t *Transport) starve() {
+	t.cache.shrink()
+	t.hunger.Do(func() {
+		t.log.Warn("this machine is out of file descriptors: going on with fewer connections; more with: ulimit -n")
+	})
 }
 
 // connect opens the socket. The address that is connected to is checked last of all, in the dialer.

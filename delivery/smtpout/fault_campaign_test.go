@@ -99,14 +99,16 @@ func (b *book) Record(os []delivery.Outcome) {
 // posting is a campaign in small, in virtual time: a dispatcher over a Transport over a town.
 type posting struct {
 	*town
-	t     *testing.T
-	o     delivery.Options
-	path  Path
-	to    [][]string // the recipients of each letter
-	book  *book
-	began time.Time
-	took  time.Duration
-	err   error
+	t      *testing.T
+	o      delivery.Options
+	path   Path
+	dialer Dialer     // nil: the town's
+	to     [][]string // the recipients of each letter
+	poison map[int]func(*numbered) delivery.Content
+	book   *book
+	began  time.Time
+	took   time.Duration
+	err    error
 }
 
 func newPosting(t *testing.T) *posting {
@@ -129,7 +131,11 @@ func (p *posting) mail(n int, domains ...string) {
 }
 
 func (p *posting) content(i int) delivery.Content {
-	return &numbered{letter{text: fmt.Sprintf("Message-ID: <%d@me.example>\r\n\r\nhello\r\n", i)}, i}
+	l := &numbered{letter{text: fmt.Sprintf("Message-ID: <%d@me.example>\r\n\r\nhello\r\n", i)}, i}
+	if bad := p.poison[i]; bad != nil {
+		return bad(l)
+	}
+	return l
 }
 
 // numbered is a letter that differs from the others.
@@ -144,7 +150,11 @@ func (l *numbered) Open(context.Context, delivery.Form) (delivery.Body, error) {
 
 func (p *posting) run() {
 	p.t.Helper()
-	tr, stop := running(p.t, Options{Paths: []Path{p.path}, Pipelining: true, Dial: p.dial})
+	dial := p.dialer
+	if dial == nil {
+		dial = p.dial
+	}
+	tr, stop := running(p.t, Options{Paths: []Path{p.path}, Pipelining: true, Dial: dial})
 	p.o.General.Name, p.o.General.Sender = "general", tr.Queue(QueueOptions{})
 	p.o.Revive = func(m *delivery.Message, ref string) error {
 		var i int

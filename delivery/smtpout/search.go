@@ -30,6 +30,8 @@ type search struct {
 	next   time.Time    // when the first may be tried again
 	refuse int          // hosts that said a final no, twice
 	hosts  int
+
+	starved bool // there are no file descriptors for another connection
 }
 
 // connection gives an idle connection to domain's site, or a new one. The error is that of a cut ctx.
@@ -54,6 +56,9 @@ func (t *Transport) connection(ctx context.Context, s *sender, a aim, avoid []*h
 		}
 		if c != nil || halt != nil {
 			return c, halt, nil
+		}
+		if x.starved {
+			break
 		}
 	}
 	return nil, x.verdict(), nil
@@ -124,8 +129,12 @@ func (x *search) enter(ctx context.Context, hop route.Hop, h *hosts.Host) (c *li
 		if c, f = x.reach(ctx, hop, h, a); f == nil {
 			return c, nil
 		}
-		if f.Halts {
+		switch {
+		case f.Halts:
 			return nil, &trouble{Fault: *f}
+		case x.starved: // no host's fault, and the same at every other
+			x.full = true
+			return nil, nil
 		}
 	}
 	if ctx.Err() == nil {

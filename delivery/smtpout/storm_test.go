@@ -85,6 +85,7 @@ func (s *storm) halts(t *testing.T, code int) {
 
 // A wrong password is tried once, however many connections there are; a fallback takes all.
 func TestFaultsS24OneLogin(t *testing.T) {
+	tell(t, "S24 login refused, 20 connections", "tried once, and the run ends; a fallback takes all")
 	ca := smtptest.NewCA(t)
 	for _, fallback := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -100,12 +101,14 @@ func TestFaultsS24OneLogin(t *testing.T) {
 			if !fallback {
 				s.halts(t, 535)
 			}
+			t.Attr("seen", fmt.Sprintf("%d login, with a fallback too", s.relay.Count("AUTH")))
 		})
 	}
 }
 
 // A password that is changed in mid-campaign is refused twice at most.
 func TestFaultsS24LoginRefusedLater(t *testing.T) {
+	tell(t, "S24 login refused in mid-campaign, 20 connections", "tried twice at most, and the run ends; no mail fails")
 	ca := smtptest.NewCA(t)
 	synctest.Test(t, func(t *testing.T) {
 		var refused atomic.Int32
@@ -123,11 +126,13 @@ func TestFaultsS24LoginRefusedLater(t *testing.T) {
 		if n := s.relay.Accepted(); n != len(s.l.sent) || n < 500 {
 			t.Errorf("%d accepted, %d in the journal", n, len(s.l.sent))
 		}
+		t.Attr("seen", fmt.Sprintf("at most 2 logins after 500 letters, %d failed", s.l.by[delivery.Failed]))
 	})
 }
 
 // A relay that cannot check logins for a while is asked now and then, and gets everything afterwards.
 func TestFaultsS25LoginBacksOff(t *testing.T) {
+	tell(t, "S25 login 454 and 421 for 4 minutes, 20 connections", "asked now and then; everybody gets theirs afterwards")
 	ca := smtptest.NewCA(t)
 	for _, reply := range []string{"454 4.7.0 later", "421 4.3.2 busy"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -148,12 +153,14 @@ func TestFaultsS25LoginBacksOff(t *testing.T) {
 			if s.took > 6*time.Minute {
 				t.Errorf("%s: took %v", reply, s.took)
 			}
+			t.Attr("seen", fmt.Sprintf("%d of 400 accepted, %d logins were put off, took %s", s.relay.Accepted(), refused.Load(), s.took.Round(time.Second)))
 		})
 	}
 }
 
 // A login that hangs holds nobody up for longer than one does.
 func TestFaultsS25LoginHangs(t *testing.T) {
+	tell(t, "S25 login hangs for an hour, 20 connections", "the fallback takes all, after one limit")
 	ca := smtptest.NewCA(t)
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
@@ -169,11 +176,13 @@ func TestFaultsS25LoginHangs(t *testing.T) {
 		if n := s.relay.Count("AUTH"); n > 10 || s.took > 3*time.Minute {
 			t.Errorf("%d logins in %v", n, s.took)
 		}
+		t.Attr("seen", fmt.Sprintf("the fallback got %d of 400, took %s", s.spare.Accepted(), s.took.Round(time.Second)))
 	})
 }
 
 // A relay that wants a login at MAIL gets one MAIL a connection, and nobody fails.
 func TestFaultsS27NoFailures(t *testing.T) {
+	tell(t, "S27 530 at MAIL, 20 connections", "asked once a connection, and the run ends; no mail fails")
 	ca := smtptest.NewCA(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := newStorm(t, ca, 400, false, func(_ *storm, verb string) string {
@@ -183,5 +192,6 @@ func TestFaultsS27NoFailures(t *testing.T) {
 		if n := s.relay.Count("MAIL"); n > 20 {
 			t.Errorf("%d times MAIL", n)
 		}
+		t.Attr("seen", fmt.Sprintf("halt 530 after at most 20 MAIL, %d failed", s.l.by[delivery.Failed]))
 	})
 }

@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/mailblast/mailblast/delivery"
@@ -75,6 +76,8 @@ type Transport struct {
 	family family
 
 	outage outage
+
+	hunger sync.Once // for file descriptors was told of
 }
 
 const (

@@ -143,10 +143,12 @@ var columns = sync.OnceValue(func() goldmark.Markdown {
 	return goldmark.New(goldmark.WithExtensions(extension.Table, extension.Linkify, extension.Strikethrough))
 })
 
-// Bounds of a value that is read as Markdown, which takes quadratic time in what may open a link or an emphasis.
+// Bounds of a value that is read as Markdown, which takes quadratic time in what may open a link or an emphasis, and in how
+// deep quotes and lists lie in each other.
 const (
 	maxMarkdown = 64 << 10 // octets
 	maxOpeners  = 4000
+	maxNesting  = 100 // quotes and lists that begin in one line
 )
 
 // markdown makes HTML of a value that is Markdown. HTML in it is left out, and so are links that would run something.
@@ -158,6 +160,11 @@ func markdown(v any) (any, error) {
 	if len(text) > maxMarkdown || strings.Count(text, "[")+strings.Count(text, "*")+strings.Count(text, "_")+strings.Count(text, "`") > maxOpeners {
 		return nil, fmt.Errorf("it is too large to be read as Markdown: at most %d octets and %d marks", maxMarkdown, maxOpeners)
 	}
+	for line := range strings.Lines(text) {
+		if nesting(line) > maxNesting {
+			return nil, fmt.Errorf("it is too deep to be read as Markdown: at most %d quotes and lists in each other", maxNesting)
+		}
+	}
 	var b bytes.Buffer
 	if err := columns().Convert([]byte(text), &b); err != nil {
 		return nil, err
@@ -166,6 +173,20 @@ func markdown(v any) (any, error) {
 		return nil, errGrows
 	}
 	return htmltemplate.HTML(b.String()), nil
+}
+
+// nesting counts the quotes and lists that a line may begin, one in the other (CommonMark §5).
+func nesting(line string) (deep int) {
+	lead := line[:len(line)-len(strings.TrimLeft(line, " \t>-+*.)0123456789"))]
+	for i, c := range []byte(lead) {
+		switch {
+		case c == '>':
+			deep++
+		case strings.IndexByte("-+*.)", c) >= 0 && (i+1 == len(line) || strings.IndexByte(" \t\n", line[i+1]) >= 0):
+			deep++
+		}
+	}
+	return deep
 }
 
 // nl2br keeps the lines of a text apart in HTML.

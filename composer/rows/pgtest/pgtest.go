@@ -4,6 +4,8 @@
 //  2. else a throw-away server from the programs in PATH or /usr/lib/postgresql, started once in a test process;
 //  3. else the test is left out, and says how to run it; with CI=true it fails.
 //
+// NewOwn gives one to crash.
+//
 // A server of its own ends with the test process, however that ends.
 package pgtest
 
@@ -20,8 +22,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -38,9 +42,51 @@ type server struct {
 	err   error
 	stdin io.Closer // open for as long as the server shall run
 	cmd   *exec.Cmd
+	dir   string
 }
 
 var shared server
+
+// Own is a server that one test has for itself, and may restart.
+type Own struct {
+	DSN string // of its database postgres
+	s   *server
+}
+
+// NewOwn starts a server for this test.
+func NewOwn(t testing.TB) *Own {
+	t.Helper()
+	s := new(server)
+	s.start()
+	switch {
+	case errors.Is(s.err, errNone) && os.Getenv("CI") != "true":
+		t.Skip(errNone)
+	case s.err != nil:
+		t.Fatal(s.err)
+	}
+	t.Cleanup(s.stop)
+	return &Own{s.dsn, s}
+}
+
+// Crash ends the server as a power cut would (pg_ctl stop -m immediate). It is started again at once, and recovers.
+func (o *Own) Crash(t testing.TB) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(o.s.dir, "pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Signal(syscall.SIGQUIT); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		t.Fatal(err)
+	}
+}
 
 var errNone = errors.New("left out: no PostgreSQL server; install postgresql or set MAILBLAST_TEST_POSTGRES")
 
@@ -102,24 +148,32 @@ func Server(t testing.TB) string {
 
 // Stop ends the server, if one was started, and waits until it is gone. Without it the server ends a moment after the
 // test process.
-func Stop() {
-	if shared.cmd != nil {
-		_ = shared.stdin.Close()
-		_ = shared.cmd.Wait() // it ended, however
+func Stop() { shared.stop() }
+
+func (s *server) stop() {
+	if s.cmd != nil {
+		_ = s.stdin.Close()
+		_ = s.cmd.Wait() // it ended, however
 	}
 }
 
-// script runs the server until its standard input ends, which it does when the test process is gone.
+// script runs the server until its standard input ends, which it does when the test process is gone. While the file again is there, a
+// server that ended is started again.
 const script = `
 bin=$1 data=$2 port=$3
 umask 077
 "$bin/initdb" -D "$data/db" -U postgres -A scram-sha-256 --pwfile="$data/password" --no-sync -E UTF8 --locale=C >"$data/log" 2>&1 || exit 1
 exec 3<&0
-"$bin/postgres" -D "$data/db" -p "$port" -k "$data" -c listen_addresses=127.0.0.1 -c fsync=off \
-	-c synchronous_commit=off -c full_page_writes=off -c max_connections=50 </dev/null >>"$data/log" 2>&1 &
-pid=$!
-(read -r _ <&3; kill -INT $pid 2>/dev/null) &
-wait $pid
+touch "$data/again"
+(read -r _ <&3; rm -f "$data/again"; kill -INT $(cat "$data/pid") 2>/dev/null) &
+while [ -e "$data/again" ]; do
+	"$bin/postgres" -D "$data/db" -p "$port" -k "$data" -c listen_addresses=127.0.0.1 -c fsync=off \
+		-c synchronous_commit=off -c full_page_writes=off -c max_connections=50 </dev/null >>"$data/log" 2>&1 &
+	pid=$!
+	echo $pid >"$data/pid.new" && mv "$data/pid.new" "$data/pid"
+	[ -e "$data/again" ] || kill -INT $pid
+	wait $pid
+done
 rm -rf "$data"
 `
 
@@ -137,7 +191,7 @@ func (s *server) start() {
 	if s.err = s.run(bin, dir); s.err != nil {
 		log, _ := os.ReadFile(filepath.Join(dir, "log"))
 		s.err = fmt.Errorf("starting PostgreSQL: %w\n%s", s.err, log)
-		Stop()
+		s.stop()
 		_ = os.RemoveAll(dir) // nothing to be done about it
 	}
 }
@@ -155,7 +209,7 @@ func (s *server) run(bin, dir string) error {
 		return err
 	}
 	s.cmd = exec.Command("sh", "-c", script, "sh", bin, dir, fmt.Sprint(port))
-	s.cmd.Dir = dir
+	s.cmd.Dir, s.dir = dir, dir
 	if err := asOrdinaryUser(s.cmd, dir); err != nil {
 		return err
 	}

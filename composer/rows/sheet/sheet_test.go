@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/mailblast/mailblast/composer/rows/store"
 )
@@ -290,9 +291,16 @@ func FuzzSheet(f *testing.F) {
 	f.Add(`<row r="1"><c r="ZZZZ1"/></row>`, `"\`, "<sst>", -1.0)
 	f.Fuzz(func(t *testing.T, cells, code, strings string, x float64) {
 		_ = (&Book{}).shown(x, parseFormat(code))
-		_, err := show(t, book(t, cells, map[string]string{"xl/strings.xml": strings}), 1<<20)
+		file := book(t, cells, map[string]string{"xl/strings.xml": strings})
+		out, err := show(t, file, 1<<20)
 		if e := (*Error)(nil); err != nil && (!errors.As(err, &e) || e.Text == "") {
 			t.Fatalf("%v (%T)", err, err)
+		}
+		if !utf8.ValidString(out) {
+			t.Fatalf("%q is no UTF-8", out)
+		}
+		if again, err2 := show(t, file, 1<<20); again != out || (err2 == nil) != (err == nil) {
+			t.Fatalf("%q reads %q the second time, %v, %v", out, again, err, err2)
 		}
 	})
 }

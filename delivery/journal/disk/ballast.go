@@ -8,13 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 )
 
-const ballast = "journal.ballast"
+const ballast, probe = "journal.ballast", "journal.probe"
 
 // Ballast makes sure that a directory has a file that takes at least size octets of room: what is in it cannot be
-// compressed, and is on disk. The error is ENOSPC when there is no room for it, and it takes none then.
+// compressed, and is on disk. The error is ENOSPC or EDQUOT when there is no room for it, and it takes none then.
 func Ballast(dir string, size int64) (err error) {
 	f, err := Private(filepath.Join(dir, ballast))
 	if err != nil {
@@ -32,9 +31,6 @@ func Ballast(dir string, size int64) (err error) {
 		return Sync(dir)
 	}
 	err = fmt.Errorf("%s: %w", ballast, err)
-	if errors.Is(err, syscall.EDQUOT) {
-		err = fmt.Errorf("%w: %w", syscall.ENOSPC, err)
-	}
 	return errors.Join(err, DropBallast(dir))
 }
 
@@ -44,4 +40,16 @@ func DropBallast(dir string) error {
 		return err
 	}
 	return nil
+}
+
+// Probe asks whether there is room in a directory for as much as a commit may take. A nil error says that there was.
+func Probe(dir string) (err error) {
+	const some = 64 << 10
+	f, err := Private(filepath.Join(dir, probe))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
+	_, err = io.CopyN(f, rand.Reader, some) // what no file system can compress
+	return err
 }

@@ -2,7 +2,9 @@
 //
 //  1. Sync makes a file that was made, renamed or removed in a directory stay so through a power cut;
 //  2. Private makes a file that only its owner can read, whatever the umask says;
-//  3. Ballast takes room that is given back when the disk is full, so that what is on the wire can still be recorded.
+//  3. Ballast takes room that is given back when the disk is full, so that what is on the wire can still be recorded;
+//  4. Probe finds out whether there is room at all;
+//  5. Copy takes files to where there is.
 package disk
 
 import (

@@ -3,12 +3,14 @@
 //  1. DamagedError and NewerError: it cannot be trusted, or not be understood;
 //  2. LostError and HostError: it is not what was here before, which a person may allow;
 //  3. SecretError: the deliveries of a run could not be told apart any more;
-//  4. Of finds these, and a full disk, in what SQLite says.
+//  4. DiskError: the disk is full, broken, or not ours to write to;
+//  5. Of finds damage and trouble with the disk in what SQLite says.
 package refusal
 
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"syscall"
 
@@ -97,24 +99,44 @@ func (e *SecretError) Error() string {
 	return fmt.Sprintf("%s: %s was begun with another secret: everyone would get it again", e.File, e.Run)
 }
 
-// Of gives an error of SQLite its type: damage is a *DamagedError that names the file, a full disk is ENOSPC.
+// DiskError says that the disk did not do what the journal asked of it.
+type DiskError struct {
+	File string
+	Why  error // ENOSPC, EDQUOT, EIO; or fs.ErrPermission: the file or its directory cannot be written
+	Err  error // of SQLite
+}
+
+func (e *DiskError) Error() string { return fmt.Sprintf("%s: %v (%v)", e.File, e.Why, e.Err) }
+
+func (e *DiskError) Unwrap() []error { return []error{e.Why, e.Err} }
+
+// Of gives an error of SQLite its type: damage is a *DamagedError, trouble with the disk a *DiskError. Both name the file.
 func Of(file string, err error) error {
-	var typed *DamagedError
-	if err == nil || errors.As(err, &typed) {
+	if err == nil || errors.As(err, new(*DamagedError)) || errors.As(err, new(*DiskError)) {
 		return err
 	}
 	switch code, _ := Code(err); code & 0xff {
-	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_MISMATCH:
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_MISMATCH,
+		sqlite3.SQLITE_CONSTRAINT: // no row of ours meets another's place, nor lacks a value
 		return &DamagedError{File: file, What: "damaged", Err: err}
 	case sqlite3.SQLITE_FULL:
-		return fmt.Errorf("%w (%w)", syscall.ENOSPC, err)
+		return &DiskError{File: file, Why: syscall.ENOSPC, Err: err}
 	case sqlite3.SQLITE_IOERR:
 		if code == sqlite3.SQLITE_IOERR_SHORT_READ {
 			return &DamagedError{File: file, What: "damaged: it is shorter than it says", Err: err}
 		}
+		if code == sqlite3.SQLITE_IOERR_SHMSIZE { // its file of shared memory could not grow
+			return &DiskError{File: file, Why: syscall.ENOSPC, Err: err}
+		}
+		return &DiskError{File: file, Why: syscall.EIO, Err: err}
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
+		return &DiskError{File: file, Why: fs.ErrPermission, Err: err}
 	}
 	return err
 }
+
+// NoRoom tells of an error that leaves the file as it was: more may be written once there is room.
+func NoRoom(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 
 // Code gives the extended result code of an error of SQLite.
 func Code(err error) (code int, ok bool) {

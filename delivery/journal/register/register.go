@@ -65,12 +65,15 @@ func plain(s string) string { return string([]rune(s)) }
 type List struct {
 	Runs    []Run // in the order in which they were begun
 	Damaged int   // lines that cannot be read
+
+	last map[place]string // which journal the last line of a run is of; its place has none
 }
 
-// Latest gives the highest generation of a run.
+// Latest gives the highest generation of a run; of several journals that have it, the one that was told of last.
 func (l List) Latest(campaign, key string) (r Run, ok bool) {
 	for _, each := range l.Runs {
-		if each.Is(campaign, key) && (!ok || each.Generation >= r.Generation) {
+		last := l.last[place{"", plain(campaign), plain(key), each.Generation}] == each.Journal
+		if each.Is(campaign, key) && (!ok || each.Generation > r.Generation || each.Generation == r.Generation && last) {
 			r, ok = each, true
 		}
 	}
@@ -91,6 +94,7 @@ const longest = 1 << 16 // of a line that is read
 
 // Read reads the list of a directory. There being none is no error.
 func Read(dir string) (l List, err error) {
+	l.last = map[place]string{}
 	f, err := os.Open(filepath.Join(dir, Name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return l, nil
@@ -139,6 +143,7 @@ func (l *List) add(line []byte, at map[place]int) {
 		return
 	}
 	p := place{r.Journal, plain(r.Campaign), plain(r.Key), r.Generation}
+	l.last[place{"", p.campaign, p.key, p.generation}] = r.Journal
 	if i, known := at[p]; known {
 		l.Runs[i] = r
 		return

@@ -23,13 +23,21 @@ const patience = "60000"
 const writing = "_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
 
 func dial(file, how string, cache int) (*sqlx.DB, error) {
-	abs, err := filepath.Abs(file)
+	name, err := source(file, how, cache)
 	if err != nil {
 		return nil, err
 	}
+	return sqlx.Open("sqlite", name)
+}
+
+// source is a file's name for the driver.
+func source(file, how string, cache int) (string, error) {
+	abs, err := filepath.Abs(file)
+	if err != nil {
+		return "", err
+	}
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(abs)}
-	return sqlx.Open("sqlite", fmt.Sprintf("%s?_pragma=busy_timeout(%s)&_pragma=temp_store(FILE)&_pragma=cache_size(-%d)&%s",
-		u.String(), patience, cache, how))
+	return fmt.Sprintf("%s?_pragma=busy_timeout(%s)&_pragma=temp_store(FILE)&_pragma=cache_size(-%d)&%s", u.String(), patience, cache, how), nil
 }
 
 // reach opens the first connection. While another process makes a new file a write-ahead one, SQLite says that it is busy

@@ -8,6 +8,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/mailblast/mailblast/delivery/journal/entry"
+	"github.com/mailblast/mailblast/delivery/journal/refusal"
 	"github.com/mailblast/mailblast/delivery/journal/sum"
 	"github.com/mailblast/mailblast/delivery/journal/table"
 )
@@ -55,7 +56,7 @@ func (s *Store) bring(ctx context.Context, tx *sqlx.Tx, have int) error {
 	}
 	if have == 1 {
 		if err := upgrade(ctx, tx, &m); err != nil {
-			return err
+			return s.unreadable(ctx, err)
 		}
 	}
 	for _, q := range after {
@@ -101,6 +102,14 @@ func upgrade(ctx context.Context, tx *sqlx.Tx, m *Meta) error {
 	_, errs[3] = u.copy(table.Skipped, skipped1, nil)
 	_, errs[4] = u.copy(table.Kept, kept1, nil)
 	return errors.Join(errs[:]...)
+}
+
+// unreadable gives an error of upgrade that is neither SQLite's nor of the context the type of damage.
+func (s *Store) unreadable(ctx context.Context, err error) error {
+	if _, ok := refusal.Code(err); ok || ctx.Err() != nil {
+		return err
+	}
+	return &refusal.DamagedError{File: s.file, What: "damaged: it is from an older version, and cannot be read", Err: err}
 }
 
 type upgrading struct {

@@ -10,6 +10,7 @@ package store
 import (
 	"context"
 	"crypto/rand"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,6 +20,7 @@ import (
 	"sync"
 
 	"github.com/jmoiron/sqlx"
+	"modernc.org/sqlite"
 
 	"github.com/mailblast/mailblast/delivery/journal/lock"
 	"github.com/mailblast/mailblast/delivery/journal/mark"
@@ -69,7 +71,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		err = s.prepare(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(refusal.Of(s.file, err), s.Close())
+		err = s.typed(err)
+		if errors.As(err, new(*refusal.DiskError)) {
+			s.stop(err)
+		}
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
@@ -92,7 +98,7 @@ func (s *Store) examine(ctx context.Context) error {
 	switch {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return err
-	case err == nil && info.Size() > 0:
+	case err == nil && info.Size() > 1: // SQLite takes a file of one octet for an empty one, and throws its log away
 		return s.trust(ctx, w)
 	case w.silent():
 	case !s.o.StartOver:
@@ -139,6 +145,9 @@ func (s *Store) prepare(ctx context.Context) (err error) {
 
 // Close closes the files. A second call does nothing.
 func (s *Store) Close() error {
+	if err := s.Fault(); err != nil && !errors.Is(err, errClosed) {
+		s.hold()
+	}
 	s.stop(errClosed)
 	var errs []error
 	for _, db := range []*sqlx.DB{s.read, s.write} {
@@ -151,6 +160,25 @@ func (s *Store) Close() error {
 		s.mark = nil
 	}
 	return errors.Join(errs...)
+}
+
+// hold keeps closing from what SQLite does with the last connection: it would sync the write-ahead log once more, and carry over into
+// the file what after a failed sync may not be in the log. So one connection stays open until the process ends, as if it had crashed;
+// the next one finds the log.
+func (s *Store) hold() {
+	name, err := source(s.file, "mode=ro", readCache)
+	if err != nil {
+		return
+	}
+	c, err := new(sqlite.Driver).Open(name)
+	if err != nil {
+		return
+	}
+	if q, ok := c.(driver.QueryerContext); ok {
+		if rows, err := q.QueryContext(context.Background(), "SELECT count(*) FROM sqlite_schema", nil); err == nil {
+			_ = rows.Close()
+		}
+	}
 }
 
 var errClosed = errors.New("closed")

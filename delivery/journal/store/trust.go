@@ -25,9 +25,12 @@ func (s *Store) trust(ctx context.Context, w witness) (err error) {
 		return err
 	}
 	if err := reach(ctx, db); err != nil {
-		return err
+		return s.strange(err)
 	}
 	have, err := s.versionOf(ctx, db)
+	if err == nil && have > 0 {
+		err = s.header(ctx, db)
+	}
 	if err != nil {
 		return err
 	}

@@ -9,9 +9,11 @@ import (
 	"github.com/jmoiron/sqlx"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/mailblast/mailblast/delivery/journal/disk"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
 	"github.com/mailblast/mailblast/delivery/journal/sum"
 	"github.com/mailblast/mailblast/delivery/journal/table"
+	"github.com/mailblast/mailblast/delivery/panicked"
 )
 
 // Tx is one transaction. What f of Update changes in Meta is written with it.
@@ -23,7 +25,7 @@ type Tx struct {
 }
 
 // Update runs f in one transaction, which is on disk when Update returns nil. An error of f undoes it. An error of the
-// disk is the last thing that happens to the file, but for ENOSPC: then nothing was changed, and there may be room later.
+// disk is the last thing that happens to the file, unless refusal.NoRoom: then nothing was changed, and there may be room later.
 func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 	if err := s.Fault(); err != nil {
 		return err
@@ -44,7 +46,8 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 	return nil
 }
 
-func (s *Store) run(ctx context.Context, t *Tx, f func(*Tx) error) error {
+func (s *Store) run(ctx context.Context, t *Tx, f func(*Tx) error) (err error) {
+	defer panicked.Contain(&err)
 	if err := s.Fault(); err != nil { // of a transaction that this one waited for
 		return err
 	}
@@ -58,7 +61,7 @@ func (s *Store) run(ctx context.Context, t *Tx, f func(*Tx) error) error {
 	if err := f(t); err != nil {
 		return err
 	}
-	_, err := t.StmtContext(ctx, s.meta.write.Stmt).ExecContext(ctx, t.Meta.row()...)
+	_, err = t.StmtContext(ctx, s.meta.write.Stmt).ExecContext(ctx, t.Meta.row()...)
 	return err
 }
 
@@ -70,16 +73,31 @@ func (t *Tx) Put(ctx context.Context, into table.Table, row ...any) error {
 
 // judge says whether an error is the end of all writing.
 func (s *Store) judge(err error, committing bool) error {
-	err = refusal.Of(s.file, err)
-	var damaged *refusal.DamagedError
+	err = s.typed(err)
 	code, ofSQLite := refusal.Code(err)
+	var damaged *refusal.DamagedError
 	switch {
-	case errors.Is(err, syscall.ENOSPC):
+	case refusal.NoRoom(err):
+	case errors.As(err, new(*panicked.Error)): // there is no telling what else is wrong
+		s.stop(err)
 	case ofSQLite && (code&0xff == sqlite3.SQLITE_BUSY || code&0xff == sqlite3.SQLITE_INTERRUPT): // it was rolled back
 	case errors.As(err, &damaged), ofSQLite && (code&0xff == sqlite3.SQLITE_IOERR || committing):
 		s.stop(err)
 	}
 	return err
+}
+
+// typed gives an error of SQLite its type. Where SQLite does not tell what the disk said, the disk is asked: whether a quota is used
+// up, say, or the file system read-only.
+func (s *Store) typed(err error) error {
+	switch code, _ := refusal.Code(err); code {
+	case sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_READONLY_DIRECTORY:
+		var why syscall.Errno
+		if errors.As(disk.Probe(s.o.Dir), &why) {
+			return &refusal.DiskError{File: s.file, Why: why, Err: err}
+		}
+	}
+	return refusal.Of(s.file, err)
 }
 
 func (s *Store) commits() uint64 {

@@ -83,6 +83,10 @@ func (s *Store) part(ctx context.Context, t table.Table, from, to int64) (d dama
 				return err
 			}
 			seq, _ := row[0].(int64)
+			if seq <= last { // a page in the place of another: its rows are intact, and those it covers would not be missed
+				d.changed++
+				continue
+			}
 			d.missing += seq - last - 1
 			last = seq
 			if !table.Intact(t, sealer, row) {
@@ -153,16 +157,18 @@ func (s *Store) Runs(ctx context.Context, db sqlx.QueryerContext, m Meta) (all [
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	sealer := s.Sealer()
 	var d damage
+	last := int64(0)
 	for rows.Next() {
 		var sc table.Scanner
 		row, err := sc.Scan(table.Runs, rows)
 		if err != nil {
 			return nil, refusal.Of(s.file, err)
 		}
-		if !table.Intact(table.Runs, sealer, row) {
+		if row.Int(0) <= last || !table.Intact(table.Runs, sealer, row) { // a row that comes twice stands for one that is missing
 			d.changed++
 			continue
 		}
+		last = row.Int(0)
 		all = append(all, row)
 	}
 	if err := rows.Err(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -166,6 +167,9 @@ func (w *world) land(i int, said Said) {
 // Once a server refuses everybody, whatever it says, in whatever order the domains come and their outcomes come back,
 // however many are under way: no more than a window's worth fail, and one for each trial.
 func TestFaultsS61NoMoreFailuresThanTheWindow(t *testing.T) {
+	t.Attr("fault", "S61 a server refuses all, any domains, orders, threads and words")
+	t.Attr("expected", "no more failures than the window is long, 61 for one domain and reason; one for each trial")
+	most := 0
 	rapid.Check(t, func(t *rapid.T) {
 		w := &world{t: t, now: epoch}
 		domains := rapid.SampledFrom([]int{1, 2, 3, 4, 10, 500}).Draw(t, "domains")
@@ -204,13 +208,54 @@ func TestFaultsS61NoMoreFailuresThanTheWindow(t *testing.T) {
 			w.land(0, refusals[0])
 		}
 		// At most three domains can reach their own limit just when the route reaches its.
-		if most := 203 + w.again; w.failures > most {
+		if limit := 203 + w.again; w.failures > limit {
 			t.Fatalf("%d failures, %d trials were refused", w.failures, w.again)
 		}
 		if len(refusals) == 1 && domains == 1 && w.failures > 61+w.again {
 			t.Fatalf("%d failures of one domain for one reason, %d trials were refused", w.failures, w.again)
 		}
+		most = max(most, w.failures-w.again)
 	})
+	t.Attr("seen", fmt.Sprintf("at most %d failures, trials apart", most))
+}
+
+// A sender that is refused trips at fifty-one in a row. Whatever was under way and is taken in between begins the row anew, and
+// those before it have failed as well, until there are sixty-one altogether.
+func TestFaultsS29TakenInBetween(t *testing.T) {
+	t.Attr("fault", "S29 MAIL 550 while mail that was under way is taken")
+	t.Attr("expected", "paused at 51 since the last that was taken, at 61 altogether")
+	var seen []string
+	for _, c := range []struct {
+		said []int // refused, taken, refused, …
+		want int   // failures
+		rule Rule
+	}{
+		{[]int{100}, 51, sender}, {[]int{2, 1, 100}, 53, sender}, {[]int{1, 1, 4, 14, 1, 1, 100}, 57, sender}, {[]int{10, 3, 100}, 61, sender},
+		{[]int{11, 1, 100}, 61, policy}, {[]int{35, 1, 100}, 61, policy}, {[]int{50, 1, 50, 1}, 61, policy},
+	} {
+		var b Table
+		failed, rule := 0, Rule{}
+		for i, n := range c.said {
+			for range n {
+				said := forged
+				if i%2 == 1 {
+					said = taken
+				}
+				news, back := b.Count(epoch, relay(fmt.Sprint("d", failed)), said, false)
+				if said == forged && !back {
+					failed++
+				}
+				for _, n := range news {
+					rule = n.Rule
+				}
+			}
+		}
+		if failed != c.want || rule.Name != c.rule.Name {
+			t.Errorf("%v: %d failed, by rule %q; want %d by %q", c.said, failed, rule.Name, c.want, c.rule.Name)
+		}
+		seen = append(seen, fmt.Sprintf("%v: %d", c.said, failed))
+	}
+	t.Attr("seen", "refused, taken, refused, … and failed: "+strings.Join(seen, ", "))
 }
 
 // One domain that refuses us pauses alone, whatever share of the list it is.

@@ -1,0 +1,62 @@
+package cmd
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// reaching are the packages by which code gets at the network, starts programs or leaves what the language guards, and the
+// rooms that may import them, each with what it does there. Nobody else fetches, dials, listens or starts anything.
+var reaching = map[string]map[string]string{
+	"net": {
+		"cmd": "the resolver, the capture server's address", "cmd/campaign": "checks addresses and networks that are written down",
+		"composer/rows": "PostgreSQL's connection", "composer/rows/pgtest": "tests", "delivery/capture": "listens on loopback",
+		"delivery/route": "lookups", "delivery/smtpout": "SMTP", "delivery/smtpout/conn": "SMTP", "delivery/smtpout/fault": "reads errors",
+		"delivery/smtpout/hosts": "reads errors", "delivery/smtptest": "tests",
+	},
+	"net/http": {"delivery/capture": "serves its page; asks nobody"},
+	"os/exec": {
+		"cmd": "opens the browser for preview --open", "cmd/campaign/secret": "password_command, token_command", "composer/rows/pgtest": "tests",
+	},
+	"unsafe": {}, "plugin": {}, "net/smtp": {}, "net/rpc": {}, "net/http/httputil": {}, "net/http/pprof": {}, "expvar": {},
+}
+
+// No room gets at the network or at other programs but those whose task it is.
+func TestWhoReachesOut(t *testing.T) {
+	list := exec.Command("go", "list", "-json=ImportPath,Imports", "./...")
+	list.Dir = ".."
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	used := map[string]bool{}
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range p.Imports {
+			rooms, ok := reaching[i]
+			room := relative(p.ImportPath)
+			if used[i+" "+room] = true; ok && rooms[room] == "" {
+				t.Errorf("%s imports %s", room, i)
+			}
+		}
+	}
+	for i, rooms := range reaching {
+		for room := range rooms {
+			if !used[i+" "+room] {
+				t.Errorf("%s no longer imports %s: take it off the table", room, i)
+			}
+		}
+	}
+}

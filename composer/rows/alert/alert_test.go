@@ -1,0 +1,109 @@
+package alert
+
+import (
+	"errors"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func news(t *testing.T, d *Dialer) {
+	t.Helper()
+	select {
+	case <-d.News():
+	case <-time.After(10 * time.Second):
+		t.Fatal("no news")
+	}
+}
+
+// What comes is told of before anybody reads, and is then read whole; so is the end.
+func TestNews(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	d := NewDialer()
+	c, err := d.DialTimeout("tcp", l.Addr().String(), time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	peer, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer peer.Close()
+	say := func(text string) {
+		if _, err := peer.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hear := func(want string) {
+		t.Helper()
+		b := make([]byte, len(want))
+		if _, err := io.ReadFull(c, b); err != nil || string(b) != want {
+			t.Fatalf("%q, %v", b, err)
+		}
+	}
+	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	say("hello")
+	hear("hello")
+	select {
+	case <-d.News():
+		t.Error("news of what was waited for")
+	default:
+	}
+	if err := c.SetDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	say("one two")
+	news(t, d)
+	hear("one")
+	hear(" two")
+	if err := peer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	news(t, d)
+	if n, err := c.Read(make([]byte, 9)); n != 0 || !errors.Is(err, io.EOF) {
+		t.Errorf("%d, %v", n, err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A connection that nobody reads any more can be closed.
+func TestCloseUnread(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	d := NewDialer()
+	c, err := d.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	peer, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer peer.Close()
+	if err := c.SetDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := peer.Write([]byte("unread")); err != nil {
+		t.Fatal(err)
+	}
+	news(t, d)
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

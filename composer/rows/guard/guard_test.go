@@ -1,0 +1,304 @@
+package guard
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/mailblast/mailblast/composer/rows/pgtest"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(int) { pgtest.Stop() }))
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// machine gives what a process on a machine of its own would ask with.
+func machine(t *testing.T, dsn, host string) Options {
+	t.Helper()
+	db, err := sql.Open("postgres", dsn)
+	check(t, err)
+	db.SetMaxOpenConns(1)
+	t.Cleanup(func() { check(t, db.Close()) })
+	return Options{Connect: db.Conn, Campaign: "spring", Me: Holder{PID: len(host), Host: host, Start: time.Unix(1764000000, 0)}, Patience: 2 * time.Second, Settling: time.Nanosecond}
+}
+
+func admin(t *testing.T, dsn string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("postgres", dsn)
+	check(t, err)
+	t.Cleanup(func() { check(t, db.Close()) })
+	return db
+}
+
+func take(t *testing.T, o Options) *Guard {
+	t.Helper()
+	g, err := Take(t.Context(), o)
+	if err != nil || g == nil {
+		t.Fatalf("guard %v, %v", g, err)
+	}
+	return g
+}
+
+// held wants the lock to be another's.
+func held(t *testing.T, o Options, want Holder) {
+	t.Helper()
+	g, err := Take(t.Context(), o)
+	var other *HeldError
+	if !errors.As(err, &other) || other.Holder != want {
+		t.Fatalf("guard %v, %v", g, err)
+	}
+}
+
+// A role that may do nothing but connect holds the lock, and is named to others.
+func TestTake(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.DSN(t)
+	db := admin(t, dsn)
+	role := "r" + strings.ToLower(t.Name()) + fmt.Sprint(time.Now().UnixNano())
+	_, err := db.Exec(`CREATE ROLE ` + role + ` LOGIN PASSWORD 'p' CONNECTION LIMIT 5; ALTER ROLE ` + role + ` SET default_transaction_read_only = on`)
+	check(t, err)
+	defer func() { _, err := db.Exec(`DROP ROLE ` + role); check(t, err) }()
+	poor := strings.Replace(dsn, "postgres:"+pgtest.Password, role+":p", 1)
+	if poor == dsn { // a server that was given
+		poor = dsn
+	}
+	first := machine(t, poor, "alpha")
+	g := take(t, first)
+	second := machine(t, dsn, "a-long-name."+strings.Repeat("x", 60)+".example")
+	held(t, second, Holder{PID: 5, Host: "alpha", Start: first.Me.Start.UTC()})
+	other := second
+	other.Campaign = "autumn"
+	check(t, take(t, other).Close())
+	elsewhere := machine(t, pgtest.DSN(t), "gamma") // another database
+	check(t, take(t, elsewhere).Close())
+	var state string
+	check(t, db.QueryRow(`SELECT state FROM pg_stat_activity WHERE application_name LIKE 'mailblast send 5 %'`).Scan(&state))
+	if state != "idle" {
+		t.Errorf("the session is %s", state)
+	}
+	check(t, g.Hold(t.Context()))
+	check(t, g.Close())
+	g = take(t, second)
+	_, err = Take(t.Context(), first)
+	if err == nil || !strings.Contains(err.Error(), "spring is being sent by process 80 on a-long-name.xxx") {
+		t.Errorf("the second: %v", err)
+	}
+	check(t, g.Close())
+}
+
+// What shares its session with others holds no lock: whoever asks in the same session would have it, too.
+func TestPooled(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.DSN(t)
+	o := machine(t, dsn, "alpha")
+	db := admin(t, dsn)
+	c, err := db.Conn(t.Context())
+	check(t, err)
+	defer c.Close()
+	s := &session{c: c, campaign: o.Campaign}
+	check(t, s.meet(t.Context()))
+	check(t, s.lock(t.Context(), o.Me))
+	again := &session{c: c, campaign: o.Campaign}
+	if err := again.meet(t.Context()); !errors.As(err, new(*HeldError)) {
+		t.Errorf("the second client of one session: %v", err)
+	}
+	s.pid++ // as if the next statement had got another session
+	if err := s.look(t.Context()); !errors.Is(err, errUnable) {
+		t.Errorf("another session: %v", err)
+	}
+	for statement, want := range map[string]bool{
+		"SELECT no_such_function()": true, "SELECT 1 FROM no_such_table": true, "SELECT 1/0": false,
+	} {
+		if _, err := c.ExecContext(t.Context(), statement); errors.Is(unable(err), errUnable) != want {
+			t.Errorf("%s: %v", statement, unable(err))
+		}
+	}
+}
+
+// watched is a guard that is looked after.
+type watched struct {
+	*Guard
+	end  context.CancelFunc
+	done chan error
+}
+
+func watch(t *testing.T, g *Guard) *watched {
+	ctx, cancel := context.WithCancel(t.Context())
+	w := &watched{g, cancel, make(chan error, 1)}
+	go func() { w.done <- g.Watch(ctx) }()
+	return w
+}
+
+// until waits for what happens soon.
+func until(t *testing.T, what string, happened func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !happened(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+const killThem = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'mailblast send 5 %' AND datname = current_database()`
+
+// A lock that is lost is had again before anything more is sent; where another has it by then, nothing is.
+func TestFaultLockLost(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.DSN(t)
+	db := admin(t, dsn)
+	o := machine(t, dsn, "alpha")
+	connect, shut := o.Connect, make(chan struct{})
+	var once sync.Once
+	o.Connect = func(ctx context.Context) (*sql.Conn, error) { // waits for the server to be back
+		select {
+		case <-shut:
+			return connect(ctx)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	open := func() { once.Do(func() { close(shut) }) }
+	mine := o
+	mine.Connect = connect
+	g := take(t, mine)
+	g.o.Connect = o.Connect
+	w := watch(t, g)
+	_, err := db.Exec(killThem)
+	check(t, err)
+	until(t, "the loss is noticed", func() bool { return w.session() == nil })
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := w.Hold(short); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("with the lock lost: %v", err)
+	}
+	open()
+	check(t, w.Hold(t.Context()))
+	held(t, machine(t, dsn, "beta"), Holder{PID: 5, Host: "alpha", Start: o.Me.Start.UTC()})
+
+	quicker := machine(t, dsn, "delta-9")
+	g.o.Connect = func(ctx context.Context) (*sql.Conn, error) {
+		if _, err := Take(ctx, quicker); err != nil {
+			return nil, err
+		}
+		return connect(ctx)
+	}
+	_, err = db.Exec(killThem)
+	check(t, err)
+	var other *HeldError
+	if err := <-w.done; !errors.As(err, &other) || other.Holder.Host != "delta-9" {
+		t.Errorf("taken by another: %v", err)
+	}
+	if err := w.Hold(t.Context()); !errors.As(err, &other) {
+		t.Errorf("taken by another: %v", err)
+	}
+	w.end()
+	check(t, w.Close())
+	t.Attr("fault", "R16 the session with the lock ends while mail is sent")
+	t.Attr("expected", "no dot until the lock is held again; none at all where another has it")
+	t.Attr("seen", "Hold waited and went on; with the lock in another's hands it named him")
+}
+
+// A server that stays away ends the waiting.
+func TestFaultLockGone(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.DSN(t)
+	db := admin(t, dsn)
+	o := machine(t, dsn, "alpha")
+	o.Patience = 300 * time.Millisecond
+	g := take(t, o)
+	g.o.Connect = func(context.Context) (*sql.Conn, error) { return nil, errors.New("connection refused") }
+	w := watch(t, g)
+	_, err := db.Exec(killThem)
+	check(t, err)
+	var lost *LostError
+	if err := <-w.done; !errors.As(err, &lost) || !strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("error %v", err)
+	}
+	if err := w.Hold(t.Context()); !errors.As(err, &lost) {
+		t.Errorf("error %v", err)
+	}
+	w.end()
+	check(t, w.Close())
+}
+
+// A session that breaks before it has the lock is not the end.
+func TestFaultBrokenAtFirst(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.DSN(t)
+	db := admin(t, dsn)
+	o := machine(t, dsn, "alpha")
+	connect, asked, breaks := o.Connect, 0, 4
+	o.Connect = func(ctx context.Context) (*sql.Conn, error) {
+		c, err := connect(ctx)
+		if asked++; err == nil && asked <= breaks {
+			var pid int
+			check(t, c.QueryRowContext(ctx, "SELECT pg_backend_pid()").Scan(&pid))
+			_, err := db.ExecContext(ctx, "SELECT pg_terminate_backend($1)", pid)
+			check(t, err)
+		}
+		return c, err
+	}
+	check(t, take(t, o).Close())
+	asked, breaks = 0, 5
+	if g, err := Take(t.Context(), o); g != nil || !broke(err) {
+		t.Errorf("guard %v, %v", g, err)
+	}
+	t.Attr("fault", "R16 the session breaks before it has the lock")
+	t.Attr("expected", "another is tried, five in all")
+	t.Attr("seen", "after four that broke the lock was held; after five Take gave up")
+}
+
+// A newcomer leaves a server that has just started to those who had locks there.
+func TestNewcomer(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.DSN(t)
+	var up float64
+	check(t, admin(t, dsn).QueryRow(`SELECT extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())`).Scan(&up))
+	o := machine(t, dsn, "alpha")
+	o.Settling = time.Duration(up*float64(time.Second)) + 300*time.Millisecond
+	begun := time.Now()
+	g := take(t, o)
+	if took := time.Since(begun); took < 200*time.Millisecond {
+		t.Errorf("the lock was taken after %v", took)
+	}
+	g.session().leave()
+	begun = time.Now()
+	o.Settling = time.Hour
+	g.o = o
+	s, err := g.take(t.Context(), false)
+	check(t, err)
+	if took := time.Since(begun); took > 20*time.Second {
+		t.Errorf("who had it waited for %v", took)
+	}
+	check(t, s.close())
+}
+
+func TestHolder(t *testing.T) {
+	start := time.Date(2026, 11, 28, 12, 0, 0, 5, time.UTC)
+	me := Holder{4711, "web1.shop.example", start}
+	if h := parseHolder(me.String()); !h.same(me) || h.Host != me.Host {
+		t.Errorf("%q is %v", me, h)
+	}
+	if h := parseHolder(me.String()[:len(me.String())-8]); !h.same(me) {
+		t.Errorf("cut: %v", h)
+	}
+	for _, name := range []string{"", "psql", "mailblast", "mailblast send", "mailblast send x y z", "mailblast send 1 yesterday web1"} {
+		if h := parseHolder(name); h != (Holder{}) {
+			t.Errorf("%q is %v", name, h)
+		}
+	}
+}

@@ -1,0 +1,183 @@
+package guard
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"database/sql/driver"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/lib/pq"
+)
+
+// errUnable is why there can be no lock, wrapped.
+var errUnable = errors.New("no advisory locks")
+
+var errGone = errors.New("the session has the lock no longer")
+
+// session is one session of the server. Each of its statements is one message each way, without parameters, as pools need it.
+type session struct {
+	c        *sql.Conn
+	campaign string
+	pid      int           // of the server's process
+	up       time.Duration // since the server was started
+}
+
+// key is what a campaign's lock is known by within its database.
+func key(campaign string) int64 {
+	sum := sha256.Sum256([]byte("mailblast campaign " + campaign))
+	return int64(binary.BigEndian.Uint64(sum[:8]))
+}
+
+// lockRow is the condition for the campaign's row in pg_locks: its two halves, and 1 for keys of one number.
+func (s *session) lockRow() string {
+	k := uint64(key(s.campaign))
+	return fmt.Sprintf(`locktype = 'advisory' AND granted AND classid = %d AND objid = %d AND objsubid = 1
+		AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`, k>>32, k&0xffffffff)
+}
+
+// meet asks what the session is like. One that has the lock before we asked for it is shared with others by a pool.
+func (s *session) meet(ctx context.Context) error {
+	var up float64
+	var has bool
+	err := s.ask(ctx, `SELECT pg_backend_pid(), extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()),
+		EXISTS (SELECT 1 FROM pg_locks WHERE pid = pg_backend_pid() AND `+s.lockRow()+`)`, &s.pid, &up, &has)
+	if err != nil {
+		return unable(err)
+	}
+	s.up = time.Duration(up * float64(time.Second))
+	if has {
+		return &HeldError{Campaign: s.campaign}
+	}
+	return nil
+}
+
+// lock takes the lock.
+func (s *session) lock(ctx context.Context, me Holder) error {
+	if err := s.exec(ctx, "SET application_name = "+pq.QuoteLiteral(me.String())); err != nil {
+		return err
+	}
+	var got bool
+	if err := s.ask(ctx, fmt.Sprintf("SELECT pg_try_advisory_lock(%d)", key(s.campaign)), &got); err != nil {
+		return unable(err)
+	}
+	if got {
+		return s.look(ctx)
+	}
+	var name string
+	err := s.ask(ctx, `SELECT coalesce(max(application_name), '') FROM pg_stat_activity
+		WHERE pid IN (SELECT pid FROM pg_locks WHERE `+s.lockRow()+`)`, &name)
+	if err != nil {
+		return err
+	}
+	return &HeldError{s.campaign, parseHolder(name)}
+}
+
+// look tells whether the session still has the lock.
+func (s *session) look(ctx context.Context) error {
+	var pid int
+	var has bool
+	err := s.ask(ctx, `SELECT pg_backend_pid(), EXISTS (SELECT 1 FROM pg_locks WHERE pid = pg_backend_pid() AND `+s.lockRow()+`)`, &pid, &has)
+	switch {
+	case err != nil:
+		return err
+	case pid != s.pid:
+		return fmt.Errorf("%w: a pool before the server gives every statement another session", errUnable)
+	case !has:
+		return errGone
+	}
+	return nil
+}
+
+func (s *session) ask(ctx context.Context, query string, into ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, answer)
+	defer cancel()
+	return brokenBy(s.c.QueryRowContext(ctx, query).Scan(into...))
+}
+
+func (s *session) exec(ctx context.Context, statement string) error {
+	ctx, cancel := context.WithTimeout(ctx, answer)
+	defer cancel()
+	_, err := s.c.ExecContext(ctx, statement)
+	return brokenBy(err)
+}
+
+// brokenError is trouble in a session that was there.
+type brokenError struct{ error }
+
+func (b *brokenError) Unwrap() error { return b.error }
+
+func brokenBy(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &brokenError{err}
+}
+
+func broke(err error) bool { return errors.As(err, new(*brokenError)) }
+
+// unable tells a server that does not know such locks, or does not let us have them, from one in trouble.
+func unable(err error) error {
+	var said *pq.Error
+	if errors.As(err, &said) {
+		switch said.Code {
+		case "42883", "42P01", "42703", "0A000", "42501": // no such function, table or column; not supported; not allowed
+			return fmt.Errorf("%w: %s (%s)", errUnable, said.Message, said.Code)
+		}
+	}
+	return err
+}
+
+// leave ends the session without a word.
+func (s *session) leave() {
+	_ = s.c.Raw(func(any) error { return driver.ErrBadConn }) // has it closed
+	_ = s.c.Close()
+}
+
+// close gives the lock back and ends the session. A server that is away has it back already.
+func (s *session) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), answer)
+	defer cancel()
+	_ = s.exec(ctx, fmt.Sprintf("SELECT pg_advisory_unlock(%d)", key(s.campaign)))
+	s.leave()
+	return nil
+}
+
+// Holder says which process has a lock.
+type Holder struct {
+	PID   int
+	Host  string
+	Start time.Time
+}
+
+const prefix = "mailblast send"
+
+// String is the session's application_name, of which PostgreSQL keeps 63 octets and shows them to every user.
+func (h Holder) String() string {
+	return fmt.Sprintf("%s %d %s %s", prefix, h.PID, h.Start.UTC().Format(time.RFC3339), h.Host)
+}
+
+func parseHolder(name string) (h Holder) {
+	var start string
+	rest, ok := strings.CutPrefix(name, prefix)
+	if !ok {
+		return Holder{}
+	}
+	if _, err := fmt.Sscan(rest, &h.PID, &start, &h.Host); err != nil {
+		return Holder{}
+	}
+	var err error
+	if h.Start, err = time.Parse(time.RFC3339, start); err != nil {
+		return Holder{}
+	}
+	return h
+}
+
+// same tells whether both are one process. A long host name is cut by the server.
+func (h Holder) same(o Holder) bool {
+	return h.PID == o.PID && h.Start.Equal(o.Start.Truncate(time.Second)) && strings.HasPrefix(o.Host, h.Host)
+}
