@@ -31,7 +31,7 @@ func TestNothingCommandsTheTerminal(t *testing.T) {
 		{"check", "bad.yaml"}, {"check", "bad.yaml", "--json"}, {"check", "other.yaml"}, {"check", "--show", "config", "other.yaml"}, {"send", "other.yaml", "--json"},
 		{"check", evil}, {"report", evil}, {"status", evil}, {"report", "-o", evil}, {"check", "--state", evil}, {"--" + evil}, {evil},
 		{"preview"}, {"preview", "-o", "json"}, {"preview", "--hard"}, {"preview", "-o", "html"}, {"preview", "-o", "eml"}, {"send", "-n", "-v"}, {"send", "-v", "--json"}, {"send", "-v"},
-		{"status"}, {"status", "--json"}, {"report"}, {"report", "-o", "json"}, {"send", "--to", evil}, {"send", "--test", evil}, {"send", "--run", evil},
+		{"status"}, {"status", "--json"}, {"report"}, {"report", "-o", "json"}, {"send", "--to", evil}, {"send", "--test", evil}, {"send", "--run", evil}, {"purge"}, {"purge", evil},
 	} {
 		e := s.run(args...)
 		for stream, text := range map[string]string{"output": e.out, "error": e.err} {

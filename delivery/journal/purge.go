@@ -51,11 +51,11 @@ func (b *Book) purge(ctx context.Context, runs []RunInfo, now time.Time, source 
 		ids[i] = runs[i].ID
 	}
 	return b.store.Erase(ctx, func(tx *store.Tx) error {
-		changed, err := purge.Erase(ctx, tx, b.store.File(), ids)
-		if err != nil || changed == 0 { // purged before
+		had, err := purge.Erase(ctx, tx, b.store.File(), ids)
+		if err != nil {
 			return err
 		}
-		for _, id := range ids {
+		for _, id := range had { // the others keep the date when they were purged
 			err := b.change(ctx, tx, id, func(r *runRow) {
 				r.columns, r.source = "[]", source(r.source)
 				r.note = parseNotes(r.note).purged(outcome.Micro(now)).String()

@@ -289,13 +289,20 @@ func TestPurgeWhileRead(t *testing.T) {
 	}
 }
 
-// Nothing is left behind where nobody looks for a database.
-func TestPurgeLeavesNoFile(t *testing.T) {
+// A run keeps the date when it was purged, and no file is left behind that was not there.
+func TestPurgedBefore(t *testing.T) {
 	t.Parallel()
 	dir := crowded(t, rand.New(rand.NewPCG(1, 4)))
 	b, err := Open(context.Background(), Options{Dir: dir})
 	check(t, err)
-	check(t, purgeRuns(t, b, "spring", "autumn", "spring2"))
+	check(t, purgeRuns(t, b, "spring"))
+	later := time.UnixMicro(1764000000000001)
+	check(t, b.Purge(t.Context(), []RunInfo{found(t, b, "autumn"), found(t, b, "spring"), found(t, b, "spring2")}, later, func(s string) string { return s }))
+	for name, at := range map[string]time.Time{"spring": later.Add(-time.Microsecond), "autumn": later, "spring2": later} {
+		if got := found(t, b, name).Purged; !got.Equal(at) {
+			t.Errorf("%s was purged at %v, not %v", name, got, at)
+		}
+	}
 	check(t, b.Close())
 	names, err := filepath.Glob(filepath.Join(dir, "*"))
 	check(t, err)

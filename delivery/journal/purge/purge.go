@@ -32,34 +32,37 @@ const (
 	pauseChanged, pauseText, pauseHost                                          = 4, 10, 11
 )
 
-// Erase erases the personal data of runs, and tells how many rows it changed or removed. The run's own row is the caller's.
-func Erase(ctx context.Context, tx *store.Tx, file string, runs []uint64) (changed int, err error) {
-	e := erasing{reading: reading{db: tx, file: file, sealer: tx.Sealer, runs: map[int64]bool{}}, ctx: ctx, tx: tx}
+// Erase erases the personal data of runs, and tells which of them had any. The run's own row is the caller's.
+func Erase(ctx context.Context, tx *store.Tx, file string, runs []uint64) (had []uint64, err error) {
+	e := erasing{reading: reading{db: tx, file: file, sealer: tx.Sealer, runs: map[int64]bool{}}, ctx: ctx, tx: tx, had: map[int64]bool{}}
 	for _, r := range runs {
 		e.runs[int64(r)] = true
 	}
 	if err := e.outcomes(); err != nil {
-		return e.changed, fmt.Errorf("outcomes: %w", err)
+		return nil, fmt.Errorf("outcomes: %w", err)
 	}
 	if err := e.intents(); err != nil {
-		return e.changed, fmt.Errorf("intents: %w", err)
+		return nil, fmt.Errorf("intents: %w", err)
 	}
 	for run := range e.runs {
 		for _, f := range []func(int64) error{e.skipped, e.pauses, e.kept} {
 			if err := f(run); err != nil {
-				return e.changed, fmt.Errorf("run %d: %w", run, err)
+				return nil, fmt.Errorf("run %d: %w", run, err)
 			}
 		}
 	}
-	return e.changed, nil
+	for run := range e.had {
+		had = append(had, uint64(run))
+	}
+	return had, nil
 }
 
 // erasing is one call of Erase.
 type erasing struct {
 	reading
-	ctx     context.Context
-	tx      *store.Tx
-	changed int
+	ctx context.Context
+	tx  *store.Tx
+	had map[int64]bool // runs of which rows were changed or removed
 }
 
 // outcomes keeps its rows in their places: nothing is added or removed there.
@@ -77,7 +80,7 @@ func (e *erasing) outcomes() error {
 		for _, i := range []int{outcomeTo, outcomeText, outcomeHost, outcomeQueue} {
 			r[i] = ""
 		}
-		seq, seal := r.Int(0), e.anew(table.Outcomes, r)
+		seq, seal := r.Int(0), e.anew(table.Outcomes, outcomeRun, r)
 		return func() error { _, err := stmt.ExecContext(e.ctx, seal, seq); return err }, nil
 	})
 }
@@ -99,7 +102,7 @@ func (e *erasing) intents() error {
 			return nil, err
 		}
 		r[intentEntries] = without
-		seq, seal := r.Int(0), e.anew(table.Intents, r)
+		seq, seal := r.Int(0), e.anew(table.Intents, intentRun, r)
 		return func() error { _, err := stmt.ExecContext(e.ctx, without, seal, seq); return err }, nil
 	})
 }
@@ -168,19 +171,21 @@ func (e *erasing) remove(query string, run int64) error {
 		return err
 	}
 	n, err := done.RowsAffected()
-	e.changed += int(n)
+	if n > 0 {
+		e.had[run] = true
+	}
 	return err
 }
 
-// put writes a row anew that has its old seal.
+// put writes a row anew that has its old seal, and its run first.
 func (e *erasing) put(t table.Table, r table.Row) error {
-	e.changed++
+	e.had[r.Int(0)] = true
 	return e.tx.Put(e.ctx, t, r[:len(r)-1]...)
 }
 
 // anew gives the new seal of a row that has its old one.
-func (e *erasing) anew(t table.Table, r table.Row) int64 {
-	e.changed++
+func (e *erasing) anew(t table.Table, run int, r table.Row) int64 {
+	e.had[r.Int(run)] = true
 	seal, _ := sum.Of(e.sealer, t.Name, r[:len(r)-1])
 	return seal
 }
