@@ -123,10 +123,14 @@ func plainNames(paths []string) (all []string) {
 
 // ills are what becomes of the journal's disk while letters leave. Each system call fails once in each thread that makes it: what is
 // tried again would seem to succeed.
-var ills = []struct{ what, inject, says string }{
-	{"EIO at fsync", "fsync,fdatasync:error=EIO:when=1", "input/output error"},
-	{"EIO at writing", "pwrite64:error=EIO:when=1", "input/output error"},
-	{"read-only", "pwrite64:error=EROFS", "input/output error"}, // SQLite does not tell what the system said
+var ills = []struct {
+	what, inject, says string
+	files              []string // of the journal, by what comes after its name
+}{
+	{"EIO at fsync", "fsync,fdatasync:error=EIO:when=1", "input/output error", []string{"", "-wal"}},
+	{"EIO at fsync of what the log is carried over into", "fsync,fdatasync:error=EIO:when=1", "input/output error", []string{""}},
+	{"EIO at writing", "pwrite64:error=EIO:when=1", "input/output error", []string{"", "-wal"}},
+	{"read-only", "pwrite64:error=EROFS", "input/output error", []string{"", "-wal"}}, // SQLite does not tell what the system said
 }
 
 // The disk fails in the middle of a campaign.
@@ -145,7 +149,7 @@ func TestFaultDiskInTheMiddle(t *testing.T) {
 			if !l.until(func() bool { return l.told > 40 }) {
 				t.Fatalf("it has ended\n%s", l.err.String())
 			}
-			calls := l.inflict(t, filepath.Join(dir, ".mailblast", "journal.db"), ill.inject)
+			calls := l.inflict(t, filepath.Join(dir, ".mailblast", "journal.db"), ill.files, ill.inject)
 			l.refused(t, "journal.db", ill.says)
 			await(t, "the end of all connections", func() bool { _, _, open := peer.Connections(); return open == 0 })
 			n := peer.Accepted()
@@ -175,11 +179,14 @@ func TestFaultDiskInTheMiddle(t *testing.T) {
 }
 
 // inflict has system calls on a journal fail from now on, and tells in the end what was asked of its files.
-func (l *life) inflict(t *testing.T, file, inject string) (calls func() []call) {
+func (l *life) inflict(t *testing.T, file string, endings []string, inject string) (calls func() []call) {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "trace")
-	s := &child{Cmd: exec.Command("strace", "-f", "-yy", "-s", "0", "-e", "signal=none", "-o", out, "-p", strconv.Itoa(l.Process.Pid),
-		"-P", file, "-P", file+"-wal", "-e", "trace=pwrite64,fsync,fdatasync", "-e", "inject="+inject), done: make(chan struct{})}
+	args := []string{"-f", "-yy", "-s", "0", "-e", "signal=none", "-o", out, "-p", strconv.Itoa(l.Process.Pid)}
+	for _, e := range endings {
+		args = append(args, "-P", file+e)
+	}
+	s := &child{Cmd: exec.Command("strace", append(args, "-e", "trace=pwrite64,fsync,fdatasync", "-e", "inject="+inject)...), done: make(chan struct{})}
 	s.startIn(t, filepath.Dir(file))
 	return func() []call {
 		s.code(t, time.Minute)

@@ -158,7 +158,7 @@ func TestFaultOtherMachine(t *testing.T) {
 func TestFaultLockTaken(t *testing.T) {
 	t.Parallel()
 	p, b := build(t), newPeopled(t, 40)
-	lost := &listener{word: "lock in the database is lost", heard: make(chan struct{})}
+	lost := &overheard{word: "lock in the database is lost", heard: make(chan struct{})}
 	r := &child{Cmd: exec.Command(string(p), "send", "-y", "--json"), done: make(chan struct{})}
 	r.Stdout = lost
 	r.startIn(t, b.machine(t, b.dsn, everybody))
@@ -209,14 +209,14 @@ func TestFaultLockTaken(t *testing.T) {
 	t.Attr("seen", fmt.Sprintf("exit code %d, %d letters, states %v", code, sent, states))
 }
 
-// listener waits for a word of a program.
-type listener struct {
+// overheard waits for a word of a program.
+type overheard struct {
 	word  string
 	heard chan struct{}
 	all   string
 }
 
-func (l *listener) Write(b []byte) (int, error) {
+func (l *overheard) Write(b []byte) (int, error) {
 	before := strings.Contains(l.all, l.word)
 	l.all += string(b)
 	if !before && strings.Contains(l.all, l.word) {

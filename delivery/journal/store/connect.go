@@ -19,8 +19,9 @@ const writeCache, readCache = 8192, 2048
 // patience is how long a connection waits for others, in milliseconds.
 const patience = "60000"
 
-// writing is how a connection that can write commits: through a write-ahead log that is on disk when a commit returns.
-const writing = "_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+// writing is how a connection that can write commits: through a write-ahead log that is on disk when a commit returns, and that
+// Store carries over.
+const writing = "_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=wal_autocheckpoint(0)"
 
 func dial(file, how string, cache int) (*sqlx.DB, error) {
 	name, err := source(file, how, cache)

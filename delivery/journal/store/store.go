@@ -50,10 +50,11 @@ type Store struct {
 	meta  struct{ read, write *sqlx.Stmt }
 	old   bool // it was of schema 1
 
-	mu     sync.Mutex
-	err    error  // why nothing is written any more
-	seen   uint64 // commits; never fewer later
-	dimmed bool   // the mark could not be written
+	mu      sync.Mutex
+	err     error  // why nothing is written any more
+	seen    uint64 // commits; never fewer later
+	waiting int    // commits that are in the log alone
+	dimmed  bool   // the mark could not be written
 }
 
 // Open opens the journal of a directory, or makes it. Errors are *refusal.DamagedError, *refusal.NewerError and

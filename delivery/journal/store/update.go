@@ -43,6 +43,7 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 		return s.judge(fmt.Errorf("commit: %w", err), true)
 	}
 	s.note(t.Meta)
+	s.carry(ctx)
 	return nil
 }
 
