@@ -290,7 +290,7 @@ func TestPurgeWhileRead(t *testing.T) {
 }
 
 // A run keeps the date when it was purged, and no file is left behind that was not there.
-func TestPurgedBefore(t *testing.T) {
+func TestPurgeLeavesNoFile(t *testing.T) {
 	t.Parallel()
 	dir := crowded(t, rand.New(rand.NewPCG(1, 4)))
 	b, err := Open(context.Background(), Options{Dir: dir})
