@@ -107,6 +107,5 @@ func (p *purging) remove() error {
 			}
 		}
 	}
-	syncDir(p.dir)
-	return errors.Join(errs...)
+	return errors.Join(append(errs, syncDir(p.dir))...)
 }
