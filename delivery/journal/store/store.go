@@ -84,6 +84,11 @@ func (s *Store) examine(ctx context.Context) error {
 	if err := lock.CheckOwner(s.o.Dir); err != nil {
 		return err
 	}
+	if halfway, err := Halfway(s.o.Dir); err != nil {
+		return err
+	} else if halfway {
+		return s.damaged("a repair of it was cut short")
+	}
 	w, err := witnesses(s.o.Dir)
 	if err != nil {
 		return err
