@@ -67,6 +67,14 @@ func (p places) last() int64 {
 	return p[len(p)-1].to
 }
 
+// first is the lowest number; 1 in an empty set.
+func (p places) first() int64 {
+	if len(p) == 0 {
+		return 1
+	}
+	return p[0].from
+}
+
 // String names the first and the last of them.
 func (p places) String() string {
 	switch {

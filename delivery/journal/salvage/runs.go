@@ -12,8 +12,11 @@ import (
 
 // Places of columns of runs.
 const (
-	Generation, Finished, Round, Retried, FirstOutcome, SettledOutcome, SettledIntent, Doubt = 4, 6, 10, 11, 12, 13, 14, 15
+	Generation, Started, Finished, Round, Retried, FirstOutcome, SettledOutcome, SettledIntent, Doubt, Reading = 4, 5, 6, 10, 11, 12, 13, 14, 15, 16
 )
+
+// Nameless is the campaign of runs whose names a repair did not find. None can be called so.
+const Nameless = "(name lost)"
 
 // rows says what is missing of each table.
 func (j *judging) rows() {
@@ -21,11 +24,11 @@ func (j *judging) rows() {
 		j.fault(nil, "what it says of itself (meta) is damaged or missing: nobody can tell how many commits it had")
 		j.all = true
 	}
-	j.outcomes = j.appended(table.Outcomes, j.meta.OutcomesFrom, j.meta.Outcomes)
-	j.intents = j.appended(table.Intents, j.meta.From, j.meta.Intents)
+	j.outcomes = j.appended(table.Outcomes, j.meta.Outcomes)
+	j.intents = j.appended(table.Intents, j.meta.Intents)
 	j.f.Suppressed = j.tally(table.Suppressed).places.count()
-	if j.appended(table.Suppressed, 1, j.meta.Suppressed) > 0 {
-		j.f.SuppressedLost = j.Missing(table.Suppressed).count()
+	if j.appended(table.Suppressed, j.meta.Suppressed) > 0 {
+		j.f.SuppressedLost = j.missing(table.Suppressed).count()
 	}
 	for _, t := range []table.Table{table.Skipped, table.Kept, table.Pauses} {
 		if n := j.tally(t).changed; n > 0 {
@@ -35,13 +38,13 @@ func (j *judging) rows() {
 }
 
 // appended says what is missing of a table that is only added to, and gives the last place of that.
-func (j *judging) appended(t table.Table, from, to int64) int64 {
+func (j *judging) appended(t table.Table, to int64) int64 {
 	n := j.tally(t)
 	if last := n.places.last(); j.told && last > to {
 		j.fault(nil, "%s has rows up to place %d, but the journal says it has %d: a part of it is older than the rest", t.Name, last, to)
 		j.all = true
 	}
-	missing := j.Missing(t)
+	missing := j.missing(t)
 	if count := missing.count(); count > 0 {
 		last, by := missing.last(), map[string]int{table.Outcomes.Name: FirstOutcome, table.Intents.Name: SettledIntent}[t.Name]
 		j.fault(func(r *Run) bool { return by > 0 && (r.Lost || r.Row.Int(by) < last) }, "%d rows of %s are damaged or missing (%v)", count, t.Name, missing)
@@ -49,15 +52,13 @@ func (j *judging) appended(t table.Table, from, to int64) int64 {
 	return missing.last()
 }
 
-// Missing gives the places of a table that is only added to, whose rows are not as they were written.
-func (w *Wreck) Missing(t table.Table) places {
+// missing gives the places of a table that is only added to, whose rows are not as they were written.
+func (w *Wreck) missing(t table.Table) places {
 	n := w.tally(t)
 	from, to := int64(1), n.places.last()
 	switch {
 	case !w.told:
-		if len(n.places) > 0 {
-			from = n.places[0].from
-		}
+		from = n.places.first()
 	case t.Name == table.Outcomes.Name:
 		from, to = w.meta.OutcomesFrom, max(to, w.meta.Outcomes)
 	case t.Name == table.Intents.Name:
@@ -76,7 +77,7 @@ func (j *judging) lost() {
 		r := j.runs[id]
 		each := Run{ID: id, Row: r.row, Round: r.round, Outcomes: r.outcomes, Intents: r.intents, Lost: r.row == nil}
 		if r.row != nil {
-			each.Line, rows = lineOf(r.row), rows+1
+			each.Line, rows = LineOf(r.row), rows+1
 			each.Name = each.Line.Name()
 		}
 		j.f.Runs = append(j.f.Runs, each)
@@ -111,8 +112,8 @@ func (j *judging) lost() {
 	slices.SortStableFunc(j.f.Runs, func(a, b Run) int { return cmp.Compare(a.ID, b.ID) })
 }
 
-// lineOf is what the list of runs says of a run.
-func lineOf(row table.Row) register.Run {
+// LineOf is what the list of runs says of a run.
+func LineOf(row table.Row) register.Run {
 	return register.Run{Campaign: row.Text(2), Key: row.Text(3), Generation: int(row.Int(Generation)), ID: uint64(row.Int(0)),
 		Retried: int(row.Int(Retried)), Outcomes: row.Int(FirstOutcome), Intents: row.Int(SettledIntent)}
 }

@@ -98,8 +98,41 @@ func (w *Wreck) Close() error {
 // File is the path of the journal.
 func (w *Wreck) File() string { return w.file }
 
+// Meta is what the journal says of itself; where it says nothing, all but its number is guessed from its rows.
+func (w *Wreck) Meta() store.Meta {
+	m := w.meta
+	m.Outcomes, m.Intents = max(m.Outcomes, w.tally(table.Outcomes).places.last()), max(m.Intents, w.tally(table.Intents).places.last())
+	if !w.told {
+		m.OutcomesFrom, m.From = w.tally(table.Outcomes).places.first(), w.tally(table.Intents).places.first()
+	}
+	if w.marked == nil && w.mark.Journal == m.ID {
+		m.Commits = max(m.Commits, w.mark.Commits)
+	}
+	for _, r := range w.list.Runs {
+		if r.Journal == w.Journal() {
+			m.Commits = max(m.Commits, r.Commit)
+		}
+	}
+	return m
+}
+
+// Journal is the journal's number as mark and list have it.
+func (w *Wreck) Journal() string { return mark.Mark{Journal: w.meta.ID}.String() }
+
+// Gaps calls f with every place of outcomes or intents whose row is not as it was written.
+func (w *Wreck) Gaps(t table.Table, f func(place int64) error) error {
+	for _, s := range w.missing(t) {
+		for n := s.from; n <= s.to; n++ {
+			if err := f(n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // Each calls f with every row that is as it was written, in the order of the file. Of a row that was written anew there may be
-// an earlier one as well; Newer tells them apart. A row is valid until f returns.
+// an earlier one as well, with a lower commit. A row is valid until f returns.
 func (w *Wreck) Each(ctx context.Context, f func(table.Table, table.Row) error) error {
 	return w.img.Cells(ctx, func(c image.Cell) error {
 		t, row, ok := shape(c)

@@ -47,6 +47,7 @@ type Store struct {
 	mark  *mark.File
 	meta  struct{ read, write *sqlx.Stmt }
 	old   bool // it was of schema 1
+	inode os.FileInfo
 
 	mu     sync.Mutex
 	err    error  // why nothing is written any more
@@ -138,6 +139,9 @@ func (s *Store) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	s.id, s.seen = m.ID, m.Commits
+	if s.inode, err = os.Stat(s.file); err != nil {
+		return err
+	}
 	s.mark, err = mark.Open(s.o.Dir, m.mark())
 	return err
 }
