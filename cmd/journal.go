@@ -25,7 +25,7 @@ func (e *env) journalCommand() *cobra.Command {
 		Annotations: codes(exitOK, exitUsage),
 		RunE:        func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(e.journalCheckCommand(), e.journalRepairCommand())
+	c.AddCommand(e.journalCheckCommand(), e.journalRepairCommand(), e.journalExportCommand())
 	return c
 }
 
