@@ -123,7 +123,7 @@ func TestFaultRepair(t *testing.T) {
 		`DELETE FROM outcomes WHERE seq = 4`:           {sent, failed, unknown, unknown, unknown, unknown},
 		`DELETE FROM outcomes WHERE seq = 1`:           {unknown, failed, unknown, unknown, sent, unknown},
 		`DELETE FROM outcomes`:                         {unknown, unknown, unknown, unknown, unknown, unknown},
-		`UPDATE outcomes SET status = 1 WHERE seq = 2`: {sent, unknown, unknown, unknown, sent, unknown},
+		`UPDATE outcomes SET status = 2 WHERE seq = 2`: {sent, unknown, unknown, unknown, sent, unknown},
 		`DELETE FROM intents WHERE seq = 4`:            {sent, failed, unknown, unknown, sent, unknown},
 		`DELETE FROM intents`:                          {sent, failed, unknown, unknown, sent, unknown},
 		`DELETE FROM runs`:                             {sent, failed, unknown, unknown, sent, unknown},
@@ -237,31 +237,32 @@ func overwrite(path string, at, n int64) error {
 	return errors.Join(err, f.Close())
 }
 
-// Those who failed, and were to be sent to again, may have got their mail in what is lost.
+// Those who failed, or were suppressed, and were to be sent to again, may have got their mail in what is lost.
 func TestRepairOfRetried(t *testing.T) {
 	t.Parallel()
-	ctx, dir := context.Background(), filepath.Join(t.TempDir(), "state")
-	p, err := begin(t, dir, journal.Spec{Campaign: "spring"})
-	check(t, err)
-	p.give(t, failed, delivery.Suppressed, sent)
-	p.end(t)
-	p, err = begin(t, dir, journal.Spec{Campaign: "spring"})
-	check(t, err)
-	for _, s := range []delivery.Status{failed, delivery.Suppressed} {
-		if n, err := p.Reopen(ctx, s, 0, nil); n != 1 || err != nil {
+	ctx := context.Background()
+	for _, which := range []delivery.Status{failed, delivery.Suppressed} {
+		dir := filepath.Join(t.TempDir(), "state")
+		p, err := begin(t, dir, journal.Spec{Campaign: "spring"})
+		check(t, err)
+		p.give(t, which, sent)
+		p.end(t)
+		p, err = begin(t, dir, journal.Spec{Campaign: "spring"})
+		check(t, err)
+		if n, err := p.Reopen(ctx, which, 0, nil); n != 1 || err != nil {
 			t.Fatal(n, err)
 		}
+		p.give(t, sent)
+		p.end(t)
+		wrong(t, dir, `DELETE FROM outcomes WHERE seq > 2`)
+		mend(t, dir)
+		p, err = begin(t, dir, journal.Spec{Campaign: "spring"})
+		check(t, err)
+		if got := p.states(t, 2); fmt.Sprint(got) != fmt.Sprint([]delivery.Status{unknown, sent}) {
+			t.Errorf("%v: %v", which, got)
+		}
+		p.end(t)
 	}
-	p.give(t, sent, sent)
-	p.end(t)
-	wrong(t, dir, `DELETE FROM outcomes WHERE seq > 3`)
-	mend(t, dir)
-	p, err = begin(t, dir, journal.Spec{Campaign: "spring"})
-	check(t, err)
-	if got := p.states(t, 3); fmt.Sprint(got) != fmt.Sprint([]delivery.Status{unknown, unknown, sent}) {
-		t.Errorf("%v", got)
-	}
-	p.end(t)
 }
 
 // When even the name of a run is lost, a run that nobody has heard of may be that one: it is refused until a person says so.

@@ -163,7 +163,7 @@ func (j *judging) doubts() {
 		}
 		return
 	}
-	j.all = j.all || j.f.Gone > 0 || j.structural() && !j.confirmed()
+	j.all = j.all || j.structural() && !j.confirmed()
 	if j.all && (j.list.Damaged > 0 || len(j.list.Runs) == 0) {
 		j.f.Nameless = max(j.f.Nameless, 1)
 	}
