@@ -254,7 +254,7 @@ func TestRepairOfRetried(t *testing.T) {
 		}
 		p.give(t, sent)
 		p.end(t)
-		wrong(t, dir, `DELETE FROM outcomes WHERE seq > 2`)
+		wrong(t, dir, `DELETE FROM outcomes WHERE seq > 2; DELETE FROM intents WHERE seq > 2`)
 		mend(t, dir)
 		p, err = begin(t, dir, journal.Spec{Campaign: "spring"})
 		check(t, err)
