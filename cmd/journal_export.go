@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mailblast/mailblast/cmd/screen"
+	"github.com/mailblast/mailblast/delivery/journal/record"
 	"github.com/mailblast/mailblast/delivery/journal/salvage"
 )
 
@@ -89,20 +90,23 @@ func (e *env) writeExport(ctx context.Context, w *salvage.Wreck, f *salvage.Find
 	case e.outTTY: // it has the list's values as they are
 		out = &printing{w: out}
 	}
-	buffered := bufio.NewWriter(out)
+	buffered, names := bufio.NewWriter(out), record.Names{}
+	for i := range f.Runs {
+		names[f.Runs[i].ID] = f.Runs[i].Name
+	}
+	each, end := func(r *record.Record) error { return writeRecord(buffered, r) }, func() error { return nil }
 	if o.format == "csv" {
 		t := newTries(buffered)
-		err = errors.Join(w.Records(ctx, f, only, t.add), t.end())
-	} else {
-		err = w.Records(ctx, f, only, func(r *salvage.Record) error { return writeRecord(buffered, r) })
+		each, end = t.add, t.end
 	}
-	if err == nil {
+	err = names.All(ctx, w.Each, only, each)
+	if err = errors.Join(err, end()); err == nil {
 		err = buffered.Flush()
 	}
 	return ioFault(err)
 }
 
-func writeRecord(w io.Writer, r *salvage.Record) error {
+func writeRecord(w io.Writer, r *record.Record) error {
 	b, err := screen.JSON(r)
 	if err == nil {
 		_, err = w.Write(b)

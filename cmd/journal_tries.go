@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/mailblast/mailblast/delivery/journal/salvage"
+	"github.com/mailblast/mailblast/delivery/journal/record"
 	"github.com/mailblast/mailblast/delivery/report"
 )
 
@@ -22,7 +22,7 @@ func newTries(out io.Writer) *tries {
 	return t
 }
 
-func (t *tries) add(r *salvage.Record) error {
+func (t *tries) add(r *record.Record) error {
 	if r.Type != "outcome" {
 		return nil
 	}

@@ -13,7 +13,9 @@ import (
 
 	"github.com/mailblast/mailblast/delivery"
 	"github.com/mailblast/mailblast/delivery/journal"
+	"github.com/mailblast/mailblast/delivery/journal/record"
 	"github.com/mailblast/mailblast/delivery/journal/salvage"
+	"github.com/mailblast/mailblast/delivery/journal/table"
 )
 
 // killed makes a state directory as a killed process leaves it: what it wrote last is in the write-ahead log alone. Some rows are
@@ -59,7 +61,7 @@ func TestAfterKill(t *testing.T) {
 	w, err := salvage.Open(ctx, dir)
 	check(t, err)
 	kept := map[string]int{}
-	check(t, w.Records(ctx, f, f.Runs[1].ID, func(r *salvage.Record) error {
+	check(t, record.Names{}.All(ctx, w.Each, f.Runs[1].ID, func(r *record.Record) error {
 		kept[r.Type]++
 		if r.Type == "kept" {
 			kept["octets"] += len(r.Fields)
@@ -124,8 +126,8 @@ func records(t *testing.T, dir string) map[string]bool {
 	ctx, all := context.Background(), map[string]bool{}
 	w, err := salvage.Open(ctx, dir)
 	check(t, err)
-	check(t, w.Records(ctx, &salvage.Finding{}, 0, func(r *salvage.Record) error {
-		all[fmt.Sprint(r.Type, r.Seq, r.Key, r.To, r.Status, r.Rows, r.Columns, r.Text, len(r.Fields))] = true
+	check(t, w.Each(ctx, func(t table.Table, row table.Row) error {
+		all[t.Name+fmt.Sprint(row)] = true
 		return nil
 	}))
 	check(t, w.Close())

@@ -1,4 +1,8 @@
-package salvage
+// Package record puts rows of the journal into words, for export:
+//
+//  1. All makes a Record of every row, or one a message of a row of intents, and names its run;
+//  2. what is of the journal alone, such as the places of rows that were lost, is left out.
+package record
 
 import (
 	"context"
@@ -57,25 +61,26 @@ type Record struct {
 	Refused  int        `json:"refused,omitempty"`
 }
 
-// Records calls f with all that is intact, in the order of the file: of one run by its number, or of all with 0, and then the
-// suppression list as well.
-func (w *Wreck) Records(ctx context.Context, f *Finding, only int64, each func(*Record) error) error {
-	names := map[int64]string{}
-	for i := range f.Runs {
-		names[f.Runs[i].ID] = f.Runs[i].Name
+// Names are the names of runs by their numbers.
+type Names map[int64]string
+
+// All calls f with what the rows that each gives say, which must be intact. With only it is nothing but the rows of the run of
+// that number.
+func (n Names) All(ctx context.Context, each func(context.Context, func(table.Table, table.Row) error) error, only int64, f func(*Record) error) error {
+	return each(ctx, func(t table.Table, row table.Row) error { return n.say(t, row, only, f) })
+}
+
+func (n Names) say(t table.Table, row table.Row, only int64, f func(*Record) error) error {
+	of := runOf(t, row)
+	if t.Name == table.Meta.Name || only != 0 && of != only || of == 0 && t.Name != table.Suppressed.Name {
+		return nil
 	}
-	return w.Each(ctx, func(t table.Table, row table.Row) error {
-		of := runOf(t, row)
-		if t.Name == table.Meta.Name || only != 0 && of != only || of == 0 && t.Name != table.Suppressed.Name {
-			return nil
-		}
-		if t.Name == table.Intents.Name {
-			return intents(row, names[of], each)
-		}
-		r := record(t, row)
-		r.V, r.Run = 1, names[of]
-		return each(r)
-	})
+	if t.Name == table.Intents.Name {
+		return intents(row, n[of], f)
+	}
+	r := record(t, row)
+	r.V, r.Run = 1, n[of]
+	return f(r)
 }
 
 // runOf is the number of the run a row is of; 0: of none.
@@ -118,8 +123,8 @@ func record(t table.Table, r table.Row) *Record {
 	case table.Outcomes.Name:
 		return outcomeRecord(r)
 	case table.Runs.Name:
-		return &Record{Type: "run", At: moment(r.Int(Started)), Finished: moment(r.Int(Finished)), Rows: int(r.Int(7)), Columns: r.Text(9),
-			Round: int(r.Int(Round)), Doubt: moment(r.Int(Doubt)), Notes: r.Text(20)}
+		return &Record{Type: "run", At: moment(r.Int(5)), Finished: moment(r.Int(6)), Rows: int(r.Int(7)), Columns: r.Text(9),
+			Round: int(r.Int(10)), Doubt: moment(r.Int(15)), Notes: r.Text(20)}
 	case table.Skipped.Name:
 		return &Record{Type: "skipped", Row: int(r.Int(1)), Line: int(r.Int(3)), Class: delivery.Class(r.Int(4)).String(), To: r.Text(5), Text: r.Text(6)}
 	case table.Kept.Name:
