@@ -32,8 +32,8 @@ type Result struct {
 	Unknown map[string]int   // deliveries that are unknown from now on, by the name of their run; those apart that it never heard of
 }
 
-// ErrNothing says that nothing is known of any run, so that there is nothing to begin a new journal with.
-var ErrNothing = errors.New("no run can be told from what is left")
+// ErrNothing says that there is nothing to begin a new journal with: no run is known, and no row is left that can be trusted.
+var ErrNothing = errors.New("nothing can be told from what is left")
 
 // draft is where the new journal is while it is being made.
 const draft = "journal.repair"
@@ -52,7 +52,7 @@ type repairing struct {
 // Run repairs the journal of a directory, which w is opened on and f tells of. Nobody else may be at it: see lock.Alone.
 func Run(ctx context.Context, dir string, w *salvage.Wreck, f *salvage.Finding, now time.Time) (Result, error) {
 	r := &repairing{w: w, f: f, now: now, dir: filepath.Join(dir, draft), r: Result{Kept: map[string]int64{}, Unknown: map[string]int{}}}
-	if f.Schema == 1 || len(f.Runs)+f.Nameless == 0 {
+	if f.Schema == 1 || len(f.Runs) == 0 && f.Commits == 0 && f.Suppressed == 0 {
 		return r.r, ErrNothing
 	}
 	err := r.make(ctx)
