@@ -122,6 +122,26 @@ func TestJournalRepairBesideRun(t *testing.T) {
 	p.run(t, dir, []int{exitOK}, "journal", "repair", "--yes")
 }
 
+// On a terminal a person is asked, and nobody gets a second letter unasked.
+func TestJournalRepairAsks(t *testing.T) {
+	t.Parallel()
+	peer := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0"})
+	s := newSending(t, map[string]string{
+		"campaign.yaml": campaignHead + fmt.Sprintf("smtp: {host: 127.0.0.1, port: %d, tls: none}\n", peer.Port()), "list.csv": list("ana@x.test", "bob@x.test"),
+	})
+	s.onTerminal("yes\n", "send").exits(exitOK)
+	if err := os.Remove(filepath.Join(s.dir, ".mailblast", "journal.db")); err != nil {
+		t.Fatal(err)
+	}
+	s.onTerminal("no\n", "journal", "repair").exits(exitRefused).says("journal.db is missing or empty", "nothing was changed, as you said")
+	s.onTerminal("no\n", "send").exits(exitRefused).says("Begin anew all the same?")
+	s.onTerminal("yes\n", "journal", "repair").exits(exitOK).says("The journal was made anew", "mailblast send --retry unknown")
+	s.onTerminal("no\n", "send").exits(exitPartial).says("unknown            2")
+	if n := peer.Accepted(); n != 2 {
+		t.Errorf("%d letters", n)
+	}
+}
+
 // repairs are the places at which a repair is killed.
 func repairs(rng *rand.Rand) (all []place) {
 	for call, most := range map[string]int{"renameat": 12, "fsync": 24, "pwrite64": 60, "mkdirat": 3, "unlinkat": 6, "write": 8} {

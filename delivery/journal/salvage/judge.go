@@ -67,15 +67,14 @@ type judging struct {
 // never was one.
 func (w *Wreck) Judge(ctx context.Context) (*Finding, error) {
 	j := &judging{Wreck: w, f: &Finding{File: w.file, Runs: []Run{}, Faults: []Fault{}}}
-	if w.img.Empty() && w.silent() {
-		return nil, fmt.Errorf("%s: %w", w.file, fs.ErrNotExist)
-	}
 	switch halfway, err := store.Halfway(w.dir); {
 	case err != nil:
 		return nil, err
 	case halfway:
 		j.fault(nobody, "a repair of it was cut short")
 		return j.f, nil
+	case w.img.Empty() && w.silent():
+		return nil, fmt.Errorf("%s: %w", w.file, fs.ErrNotExist)
 	}
 	if err := j.structure(ctx); err != nil {
 		return nil, err
