@@ -47,7 +47,7 @@ func TestSessions(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exitsWith, "eventually": eventually, "peer": peer, "free": free, "listening": listening, "postgres": postgres,
-			"mode": mode, "accepted": accepted, "heard": heard, "sql": runSQL,
+			"mode": mode, "accepted": accepted, "heard": heard, "sql": runSQL, "damage": damage, "identities": identities,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,

@@ -25,7 +25,7 @@ const (
 	exitNoInput     = 66  // a file is missing
 	exitUnavailable = 69  // the database or mail server cannot be reached, nothing was sent
 	exitBug         = 70  // a fault of ours
-	exitIO          = 73  // output or state cannot be written
+	exitIO          = 73  // output or state cannot be written, or the journal is damaged
 	exitPaused      = 75  // paused with work left: run it again
 	exitRefused     = 77  // expect, or answered no
 	exitDenied      = 78  // login or TLS refused
@@ -39,7 +39,7 @@ var exitText = map[int]string{
 	exitOK: "done, or nothing to do", exitPartial: "finished, but some are unknown (or failed, with --strict)",
 	exitUsage: "wrong command line", exitData: "campaign, template or list is invalid", exitNoInput: "a file is missing",
 	exitUnavailable: "database or mail server unreachable, nothing was sent", exitBug: "a bug in mailblast",
-	exitIO: "output or state cannot be written", exitPaused: "paused with work left: run it again",
+	exitIO: "output or state cannot be written, or the journal is damaged", exitPaused: "paused with work left: run it again",
 	exitRefused: "refused: expect, or answered no", exitDenied: "login or TLS refused",
 	exitHangUp: "hang-up, state saved", exitInterrupted: "interrupted, state saved", exitTerminated: "terminated, state saved",
 }
@@ -155,7 +155,7 @@ func distrusted(err error) *fault {
 	case errors.As(err, &newer):
 		return &fault{code: exitIO, err: newer, hint: "use the newer version of mailblast"}
 	case errors.As(err, &lost):
-		return &fault{code: exitRefused, err: lost, hint: "restore the state directory; who got mail by these runs would get it again"}
+		return &fault{code: exitRefused, err: lost, hint: "restore the state directory, or hold everybody of these runs with: mailblast journal repair"}
 	case errors.As(err, &host):
 		return &fault{code: exitRefused, err: host, hint: "make sure that no copy of the state directory is in use on the other machine"}
 	case errors.As(err, &secret):

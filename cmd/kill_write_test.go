@@ -37,19 +37,16 @@ func places(rng *rand.Rand) (all []place) {
 	return all
 }
 
-// killedAt runs a campaign until it is killed at a place, and tells what the call was; empty: the process has ended before.
-func (p program) killedAt(t *testing.T, dir string, at place) (call string) {
+// killedAt runs a campaign, or another command, until it is killed at a place, and tells what the call was; empty: the process has
+// ended before.
+func (p program) killedAt(t *testing.T, dir string, at place, args ...string) (call string) {
 	t.Helper()
-	return p.killedIn(t, dir, at, "send", "-y")
-}
-
-// killedIn is killedAt for any command.
-func (p program) killedIn(t *testing.T, dir string, at place, args ...string) (call string) {
-	t.Helper()
+	if len(args) == 0 {
+		args = []string{"send", "-y"}
+	}
 	out := filepath.Join(t.TempDir(), "trace")
-	args = append([]string{"-f", "-y", "-e", "signal=none", "-o", out, "-e", "trace=" + at.call, "-e",
-		fmt.Sprintf("inject=%s:signal=KILL:when=%d", at.call, at.n), string(p)}, args...)
-	r := &child{Cmd: exec.Command("strace", args...), done: make(chan struct{})}
+	r := &child{Cmd: exec.Command("strace", append([]string{"-f", "-y", "-e", "signal=none", "-o", out, "-e", "trace=" + at.call, "-e",
+		fmt.Sprintf("inject=%s:signal=KILL:when=%d", at.call, at.n), string(p)}, args...)...), done: make(chan struct{})}
 	r.Stdout = &r.out
 	r.startIn(t, dir)
 	if code := r.code(t, time.Minute); code == exitOK || code == exitPartial {

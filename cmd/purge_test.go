@@ -83,7 +83,7 @@ func TestFaultKillInPurge(t *testing.T) {
 		if err := os.Chmod(filepath.Join(again, ".mailblast"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		call := p.killedIn(t, again, at, "purge", "--all", "--yes")
+		call := p.killedAt(t, again, at, "purge", "--all", "--yes")
 		if call != "" {
 			killed++
 		}

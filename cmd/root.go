@@ -67,7 +67,7 @@ func (e *env) root() *cobra.Command {
 	f.StringVarP(&e.dir, "chdir", "C", "", "run as if started in `DIR`")
 	root.AddGroup(&cobra.Group{ID: "campaign", Title: "Campaign:"}, &cobra.Group{ID: "results", Title: "Results:"}, &cobra.Group{ID: "servers", Title: "Servers:"})
 	root.AddCommand(e.initCommand(), e.checkCommand(), e.previewCommand(), e.sendCommand(), e.statusCommand(), e.reportCommand(),
-		e.suppressCommand(), e.purgeCommand(), e.captureCommand(), e.versionCommand())
+		e.suppressCommand(), e.purgeCommand(), e.journalCommand(), e.captureCommand(), e.versionCommand())
 	annotate(root)
 	return root
 }

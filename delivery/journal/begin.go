@@ -15,6 +15,7 @@ import (
 	"github.com/mailblast/mailblast/delivery/journal/outcome"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
 	"github.com/mailblast/mailblast/delivery/journal/register"
+	"github.com/mailblast/mailblast/delivery/journal/salvage"
 	"github.com/mailblast/mailblast/delivery/journal/state"
 	"github.com/mailblast/mailblast/delivery/journal/store"
 	"github.com/mailblast/mailblast/delivery/journal/table"
@@ -170,6 +171,11 @@ func (g *beginning) find(ctx context.Context, tx *store.Tx) error {
 		return &refusal.LostError{File: g.b.store.File(), Runs: g.lost(known.generation, found)}
 	case astray && !over:
 		return &refusal.LostError{File: g.b.store.File(), Runs: []register.Run{listed}}
+	case !found && !once && len(nameless(rows)) > 0:
+		if err := g.outlive(ctx, tx, nameless(rows), over); err != nil {
+			return err
+		}
+		g.row = runRow{}
 	case lost:
 		g.row = runRow{generation: int64(listed.Generation)}
 	case found:
@@ -197,6 +203,35 @@ func (g *beginning) lost(known int64, found bool) (all []register.Run) {
 		}
 	}
 	return all
+}
+
+// nameless are runs in doubt of which a repair did not find the names.
+func nameless(rows []table.Row) (all []runRow) {
+	for _, row := range rows {
+		if r := parseRun(row); r.campaign == salvage.Nameless && r.doubt != 0 {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// outlive lets a run be begun that the journal does not know beside runs whose names are lost, which it may be one of: when a
+// person says so, and once for all.
+func (g *beginning) outlive(ctx context.Context, tx *store.Tx, lost []runRow, over bool) error {
+	e := &refusal.LostError{File: g.b.store.File()}
+	for i := range lost {
+		e.Runs = append(e.Runs, lost[i].line(g.b.store.ID(), 0))
+		lost[i].doubt = 0
+		if over {
+			if err := lost[i].put(ctx, tx); err != nil {
+				return err
+			}
+		}
+	}
+	if !over {
+		return e
+	}
+	return nil
 }
 
 // claim holds secret and host against those of the process before.

@@ -111,7 +111,7 @@ func (b *Book) Close() error {
 
 // Exists tells whether a state directory has a journal, or had one, without making one.
 func Exists(dir string) (bool, error) {
-	for _, name := range []string{store.Name, register.Name} {
+	for _, name := range []string{store.Name, register.Name, store.Repaired, store.Ready} {
 		_, err := os.Stat(filepath.Join(dir, name))
 		if err == nil || !errors.Is(err, fs.ErrNotExist) {
 			return err == nil, err

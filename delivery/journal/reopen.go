@@ -125,7 +125,7 @@ func (a *reopening) some(ctx context.Context, os []delivery.Outcome) error {
 		a.commits = tx.Meta.Commits
 		return b.change(ctx, tx, a.r.info.ID, func(row *runRow) {
 			row.round = int64(round)
-			if a.which == delivery.Failed {
+			if a.which != delivery.Unknown { // who is in doubt stays so
 				row.retried = row.round
 			}
 			a.row = *row
@@ -133,8 +133,8 @@ func (a *reopening) some(ctx context.Context, os []delivery.Outcome) error {
 	})
 }
 
-// done has the list of runs say so before anything is sent: if the journal loses its end, those who failed may have got
-// their mail by then.
+// done has the list of runs say so before anything is sent: if the journal loses its end, those who failed, or
+// were suppressed, may have got their mail by then.
 func (a *reopening) done(ctx context.Context) error {
 	list, err := register.Read(a.r.book.o.Dir)
 	if err == nil {

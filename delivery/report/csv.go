@@ -137,14 +137,14 @@ func (t *table) row(to string, fields []string, state string, tail ...string) {
 // write guards every field; the writer keeps its first error until the end.
 func (t *table) write(record []string) {
 	for i, f := range record {
-		record[i] = guarded(f)
+		record[i] = Guarded(f)
 	}
 	_ = t.w.Write(record)
 }
 
-// guarded keeps a spreadsheet from taking a value for a formula. One that is set to part cells at semicolons or tabs sees the
+// Guarded keeps a spreadsheet from taking a value for a formula. One that is set to part cells at semicolons or tabs sees the
 // beginning of a cell in the middle of a value, and there a quote of ours is a sign like any other.
-func guarded(f string) string {
+func Guarded(f string) string {
 	var b strings.Builder
 	done := 0
 	for begin := 0; begin >= 0 && begin < len(f); {

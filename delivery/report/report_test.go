@@ -273,7 +273,7 @@ func TestGuarded(t *testing.T) {
 		" =1": "' =1", "\"=1": "'\"=1", "＝1": "'＝1", "a;=1;b": "a;'=1;b", "a\t@x": "a\t'@x", "a\n- b\n- c": "a\n'- b\n'- c", "a; \"=cmd|' /C calc'!A0": "a;' \"=cmd|' /C calc'!A0",
 		"a;b": "a;b", "a,=1": "a,=1", "\xff;=\xff": "\xff;'=\xff",
 	} {
-		if got := guarded(in); got != want {
+		if got := Guarded(in); got != want {
 			t.Errorf("%q became %q, want %q", in, got, want)
 		}
 	}

@@ -2,7 +2,8 @@
 //
 //  1. Take locks the campaign's file in the state directory, without waiting, and writes who holds it into the file;
 //  2. the system gives the lock back when the process ends, in whatever way; Release does so in good time;
-//  3. Peek reads the holder, and believes it only while the lock is really held.
+//  3. Peek reads the holder, and believes it only while the lock is really held;
+//  4. Alone takes all campaigns of a directory at once, for what no run may meet.
 package lock
 
 import (
@@ -35,18 +36,50 @@ func (e *HeldError) Error() string {
 	if h.PID == 0 {
 		return "another process is at this run"
 	}
+	if h.Run == "" {
+		return fmt.Sprintf("process %d on %s has the state directory to itself since %s", h.PID, h.Host, h.Start.Format(time.DateTime))
+	}
 	return fmt.Sprintf("%s is being %s by process %d on %s since %s", h.Run, cmp.Or(h.Doing, "sent"), h.PID, h.Host, h.Start.Format(time.DateTime))
 }
 
 var errHeld = errors.New("held by another process")
 
 // Held is a lock until Release, or until the process ends in whatever way.
-type Held struct{ file *os.File }
+type Held struct{ file, shared *os.File }
 
 // Take takes the lock of a run in a state directory. It does not wait; the error is *HeldError when another process
 // has it. The file is never unlinked: two processes could then lock two files of one name.
 func Take(ctx context.Context, dir, run string, me Holder) (*Held, error) {
 	path := lockFile(dir, run)
+	shared, err := share(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	held, err := take(ctx, dir, path, run, me)
+	if err != nil {
+		return nil, errors.Join(err, shared.Close())
+	}
+	held.shared = shared
+	return held, nil
+}
+
+// share keeps away whoever wants to be alone.
+func share(ctx context.Context, dir string) (*os.File, error) {
+	f, err := openLock(dir, filepath.Join(dir, "locks", common+".lock"))
+	if err != nil {
+		return nil, err
+	}
+	if err := patiently(ctx, f, false); err != nil {
+		holder, _ := readHolder(f) // without it the message says less
+		if errors.Is(err, errHeld) {
+			return nil, errors.Join(&HeldError{holder}, f.Close())
+		}
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", f.Name(), err), f.Close())
+	}
+	return f, nil
+}
+
+func openLock(dir, path string) (*os.File, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
@@ -57,7 +90,15 @@ func Take(ctx context.Context, dir, run string, me Holder) (*Held, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
-	if err := patiently(ctx, f); err != nil {
+	return f, nil
+}
+
+func take(ctx context.Context, dir, path, run string, me Holder) (*Held, error) {
+	f, err := openLock(dir, path)
+	if err != nil {
+		return nil, err
+	}
+	if err := patiently(ctx, f, true); err != nil {
 		holder, _ := readHolder(f) // without it the message says less
 		if errors.Is(err, errHeld) {
 			return nil, errors.Join(&HeldError{holder}, f.Close())
@@ -77,13 +118,13 @@ func Take(ctx context.Context, dir, run string, me Holder) (*Held, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
 	}
-	return &Held{f}, nil
+	return &Held{file: f}, nil
 }
 
 // patiently tries a few times: a Peek at what a killed process left may hold the lock for an instant.
-func patiently(ctx context.Context, f *os.File) error {
+func patiently(ctx context.Context, f *os.File, exclusive bool) error {
 	for try := 0; ; try++ {
-		err := flock(f, true)
+		err := flock(f, exclusive)
 		if !errors.Is(err, errHeld) || try == 3 {
 			return err
 		}
@@ -99,7 +140,11 @@ func patiently(ctx context.Context, f *os.File) error {
 
 // Release empties the file and gives the lock back.
 func (h *Held) Release() error {
-	if err := errors.Join(h.file.Truncate(0), h.file.Close()); err != nil {
+	errs := []error{h.file.Truncate(0), h.file.Close()}
+	if h.shared != nil {
+		errs = append(errs, h.shared.Close())
+	}
+	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("lock: %w", err)
 	}
 	return nil
@@ -107,7 +152,11 @@ func (h *Held) Release() error {
 
 // Peek tells who carries a run on, without taking part.
 func Peek(dir, run string) (Holder, bool, error) {
-	f, err := os.Open(lockFile(dir, run))
+	return peek(lockFile(dir, run))
+}
+
+func peek(path string) (Holder, bool, error) {
+	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return Holder{}, false, nil
 	}

@@ -50,3 +50,34 @@ func TestTake(t *testing.T) {
 		t.Errorf("peek after a kill: %v %v", ok, err)
 	}
 }
+
+// Who is alone keeps every run out, one that begins and one that is under way.
+func TestAlone(t *testing.T) {
+	ctx, dir := context.Background(), t.TempDir()
+	check(t, os.Chmod(dir, 0o700))
+	held, err := Take(ctx, dir, "spring", Holder{PID: 4711, Host: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var other *HeldError
+	if _, err := Alone(ctx, dir, Holder{PID: 5}); !errors.As(err, &other) || other.Holder.PID != 4711 || other.Holder.Run != "spring" {
+		t.Errorf("alone beside a run: %v", err)
+	}
+	check(t, held.Release())
+	alone, err := Alone(ctx, dir, Holder{PID: 5, Host: "b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Take(ctx, dir, "autumn", Holder{PID: 6}); !errors.As(err, &other) || !strings.Contains(err.Error(), "process 5 on b has") {
+		t.Errorf("a run beside who is alone: %v", err)
+	}
+	if _, err := Alone(ctx, dir, Holder{PID: 7}); !errors.As(err, &other) || other.Holder.PID != 5 {
+		t.Errorf("two alone: %v", err)
+	}
+	check(t, alone.Release())
+	for _, name := range []string{"spring", "autumn"} { // two campaigns at once are as ever
+		held, err := Take(ctx, dir, name, Holder{PID: 8})
+		check(t, err)
+		defer func() { check(t, held.Release()) }()
+	}
+}

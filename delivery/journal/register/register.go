@@ -39,7 +39,7 @@ type Run struct {
 	Commit     uint64    `json:"commit"`               // the journal has at least so many
 	Outcomes   int64     `json:"outcomes,omitempty"`   // its last place before the run
 	Intents    int64     `json:"intents,omitempty"`    // likewise
-	Retried    int       `json:"retried,omitempty"`    // highest round in which failed deliveries were reopened
+	Retried    int       `json:"retried,omitempty"`    // highest round in which failed or suppressed deliveries were reopened
 }
 
 // Name is how people call the run: campaign, campaign/key, and with "#2" the second time everyone gets it.

@@ -74,9 +74,9 @@ var Place = fmt.Sprintf(`(standing & %d)`, int64(1)<<seqBits-1)
 // the table's tree was changed.
 var deciding = `temp.states s LEFT JOIN outcomes o ON o.seq = ` + Place + ` AND o.key = s.key AND o.copy = s.copy`
 
-// Counts are the deliveries by state. Gone is among Skipped.
+// Counts are the deliveries by state. Gone is among Skipped; Open are those put off and those that were reopened.
 type Counts struct {
-	Sent, Failed, Unknown, Suppressed, Skipped, Gone int
+	Sent, Failed, Unknown, Suppressed, Skipped, Gone, Open int
 }
 
 // Table is a temporary table of a connection of its own. SQLite keeps it in an unlinked file that only we can read.
@@ -137,16 +137,28 @@ func (t *Table) Fill(ctx context.Context) (err error) {
 }
 
 func (t *Table) count(ctx context.Context) error {
-	rows, err := t.conn.QueryxContext(ctx, fmt.Sprintf(`SELECT (standing >> %d) & %d, count(*) FROM temp.states GROUP BY 1`, seqBits, 1<<rankBits-1))
+	c, err := counts(ctx, t.conn, `temp.states`)
+	t.mu.Lock()
+	t.counts = c
+	t.mu.Unlock()
+	return err
+}
+
+// Count counts the deliveries of a run, whose outcomes come after a place, without laying them out.
+func Count(ctx context.Context, db sqlx.QueryerContext, run uint64, first int64) (Counts, error) {
+	return counts(ctx, db, `(`+Standings+`)`, first, int64(run))
+}
+
+func counts(ctx context.Context, db sqlx.QueryerContext, from string, args ...any) (c Counts, err error) {
+	rows, err := db.QueryxContext(ctx, fmt.Sprintf(`SELECT (standing >> %d) & %d, count(*) FROM %s GROUP BY 1`, seqBits, 1<<rankBits-1, from), args...)
 	if err != nil {
-		return err
+		return c, err
 	}
 	defer rows.Close()
-	var c Counts
 	for rows.Next() {
 		var rank, n int
 		if err := rows.Scan(&rank, &n); err != nil {
-			return err
+			return c, err
 		}
 		switch rank {
 		case rankSent:
@@ -162,12 +174,11 @@ func (t *Table) count(ctx context.Context) error {
 			c.Skipped += n
 		case rankUnknown:
 			c.Unknown = n
+		default:
+			c.Open += n
 		}
 	}
-	t.mu.Lock()
-	t.counts = c
-	t.mu.Unlock()
-	return rows.Err()
+	return c, rows.Err()
 }
 
 // Counts gives how many deliveries are in which state.

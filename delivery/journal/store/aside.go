@@ -11,6 +11,23 @@ import (
 	"github.com/mailblast/mailblast/delivery/journal/mark"
 )
 
+// Names of the directory in which a repair has the new journal: finished, with the old one still to be put aside; and with
+// nothing left but to move it to its place.
+const (
+	Repaired = "journal.repaired"
+	Ready    = "journal.ready"
+)
+
+// Halfway tells that a repair was cut short after it had the new journal.
+func Halfway(dir string) (bool, error) {
+	for _, name := range []string{Repaired, Ready} {
+		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
 func private(path string) (*os.File, error) { return disk.Private(path) }
 
 // aside moves what is left of a journal that is gone into a directory of its own, so that nothing is taken for a part of

@@ -45,13 +45,20 @@ func (m *Meta) scan(file string, row interface{ Scan(...any) error }) error {
 	if err != nil {
 		return refusal.Of(file, err)
 	}
-	copy(m.ID[:], v.Blob(1))
-	if !table.Intact(table.Meta, sum.New(m.ID), v) {
+	intact, ok := ParseMeta(v)
+	if !ok {
 		return &refusal.DamagedError{File: file, What: "damaged: what it says of itself is not what was written", Rows: 1}
 	}
+	*m = intact
+	return nil
+}
+
+// ParseMeta reads the row of meta; ok is false unless it is as it was sealed.
+func ParseMeta(v table.Row) (m Meta, ok bool) {
+	copy(m.ID[:], v.Blob(1))
 	m.Host, m.Commits = v.Text(2), uint64(v.Int(3))
 	m.Outcomes, m.Intents, m.OutcomesFrom, m.From, m.Runs, m.Suppressed = v.Int(4), v.Int(5), v.Int(6), v.Int(7), v.Int(8), v.Int(9)
-	return nil
+	return m, table.Intact(table.Meta, sum.New(m.ID), v)
 }
 
 // Meta gives what the journal says of itself to a reader.

@@ -49,6 +49,7 @@ type Store struct {
 	mark  *mark.File
 	meta  struct{ read, write *sqlx.Stmt }
 	old   bool // it was of schema 1
+	inode os.FileInfo
 
 	mu      sync.Mutex
 	err     error  // why nothing is written any more
@@ -90,6 +91,11 @@ func (s *Store) examine(ctx context.Context) error {
 	}
 	if err := lock.CheckOwner(s.o.Dir); err != nil {
 		return err
+	}
+	if halfway, err := Halfway(s.o.Dir); err != nil {
+		return err
+	} else if halfway {
+		return s.damaged("a repair of it was cut short")
 	}
 	w, err := witnesses(s.o.Dir)
 	if err != nil {
@@ -140,6 +146,9 @@ func (s *Store) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	s.id, s.seen = m.ID, m.Commits
+	if s.inode, err = os.Stat(s.file); err != nil {
+		return err
+	}
 	s.mark, err = mark.Open(s.o.Dir, m.mark())
 	return err
 }

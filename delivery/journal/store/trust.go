@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"path/filepath"
 
 	"github.com/jmoiron/sqlx"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -27,28 +29,44 @@ func (s *Store) trust(ctx context.Context, w witness) (err error) {
 	if err := reach(ctx, db); err != nil {
 		return s.strange(err)
 	}
-	have, err := s.versionOf(ctx, db)
+	_, err = s.weigh(ctx, db, w)
+	return err
+}
+
+// Inspect gives the schema of the journal of a directory as db shows it, 0 being none, and what Open would refuse it for.
+func Inspect(ctx context.Context, dir string, db *sqlx.DB) (schema int, err error) {
+	s := &Store{o: Options{Dir: dir, Log: slog.New(slog.DiscardHandler)}, file: filepath.Join(dir, Name)}
+	w, err := witnesses(dir)
+	if err != nil {
+		return 0, err
+	}
+	schema, err = s.weigh(ctx, db, w)
+	return schema, refusal.Of(s.file, err)
+}
+
+func (s *Store) weigh(ctx context.Context, db *sqlx.DB, w witness) (have int, err error) {
+	have, err = s.versionOf(ctx, db)
 	if err == nil && have > 0 {
 		err = s.header(ctx, db)
 	}
 	if err != nil {
-		return err
+		return have, err
 	}
 	switch {
 	case have == 0 && (w.marked == nil || len(w.list.Runs) > 0):
-		return s.damaged("damaged: it has no tables")
+		return have, s.damaged("damaged: it has no tables")
 	case have == 0: // another process is about to make them
-		return nil
+		return have, nil
 	case have == 1 && w.marked == nil:
-		return s.damaged("it is from before %s: the journal was taken back", mark.Name)
+		return have, s.damaged("it is from before %s: the journal was taken back", mark.Name)
 	case have == 1:
-		return nil
+		return have, nil
 	}
 	var m Meta
 	if err := m.scan(s.file, db.QueryRowContext(ctx, readMeta)); err != nil {
-		return err
+		return have, err
 	}
-	return s.compare(m, w)
+	return have, s.compare(m, w)
 }
 
 // undo is for a process that was killed while it made the file: what has no write-ahead log yet has a rollback journal, which

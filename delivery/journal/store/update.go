@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"syscall"
 
 	"github.com/jmoiron/sqlx"
@@ -54,6 +55,10 @@ func (s *Store) run(ctx context.Context, t *Tx, f func(*Tx) error) (err error) {
 	}
 	if err := t.Meta.scan(s.file, t.StmtContext(ctx, s.meta.read.Stmt).QueryRowContext(ctx)); err != nil {
 		return err
+	}
+	// A repair puts another file in its place, and nothing may be written to one that was put aside.
+	if now, err := os.Stat(s.file); err != nil || !os.SameFile(now, s.inode) {
+		return s.damaged("damaged: it was replaced while it was in use")
 	}
 	if t.Meta.ID != s.id || t.Meta.Commits < s.commits() {
 		return s.damaged("damaged: it was replaced while it was in use")

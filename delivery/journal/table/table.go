@@ -30,7 +30,7 @@ var (
 		outcomes INTEGER NOT NULL, intents INTEGER NOT NULL, outcomes_from INTEGER NOT NULL, intents_from INTEGER NOT NULL,
 		runs INTEGER NOT NULL, suppressed INTEGER NOT NULL`, "")
 	// Runs: first_outcome is the last place before the run; settled_outcome and settled_intent the last that settling has
-	// seen; retried the highest round in which failed deliveries were reopened; doubt when a repair could not tell what
+	// seen; retried the highest round in which failed or suppressed deliveries were reopened; doubt when a repair could not tell what
 	// became of those without outcome; reading the commit from which its skipped rows count.
 	Runs = define("runs", `id INTEGER PRIMARY KEY, changed INTEGER NOT NULL, campaign TEXT NOT NULL, key TEXT NOT NULL,
 		generation INTEGER NOT NULL, started INTEGER NOT NULL, finished INTEGER NOT NULL, rows INTEGER NOT NULL,

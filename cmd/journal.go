@@ -1,0 +1,55 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mailblast/mailblast/delivery/journal/lock"
+	"github.com/mailblast/mailblast/delivery/journal/salvage"
+)
+
+func (e *env) journalCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:     "journal",
+		GroupID: "results",
+		Short:   "Look after the journal of who got their mail",
+		Example: `  mailblast journal check            is it as it was written?
+  mailblast journal repair           a new one of what is intact
+  mailblast journal export --out journal.jsonl`,
+		Long: "Look after the journal, which remembers what became of everybody's mail. It is in the state directory: the nearest\n" +
+			".mailblast, or what the campaign of this directory says. A journal that is damaged is refused by every other command.",
+		Args:        usage(cobra.NoArgs),
+		Annotations: codes(exitOK, exitUsage),
+		RunE:        func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(e.journalCheckCommand(), e.journalRepairCommand(), e.journalExportCommand())
+	return c
+}
+
+// wreck opens the journal of this directory as it is, sound or not, and changes nothing. It gives the state directory, too.
+func (e *env) wreck(ctx context.Context) (*salvage.Wreck, error) {
+	dir, _ := e.whereabouts()
+	w, err := salvage.Open(ctx, dir)
+	if err != nil {
+		return nil, e.wreckFault(dir, err)
+	}
+	return w, nil
+}
+
+// wreckFault is why a journal cannot be looked at.
+func (e *env) wreckFault(dir string, err error) error {
+	switch {
+	case errors.Is(err, salvage.ErrBusy):
+		if h, ok, held := lock.Any(dir); held == nil && ok {
+			return &lock.HeldError{Holder: h}
+		}
+		return failf(exitPaused, "%w", err).hinted("try again in a moment")
+	case errors.Is(err, fs.ErrNotExist):
+		return failf(exitNoInput, "%s: there is no journal: nothing was sent yet", dir).
+			hinted("rehearsals are not remembered; another directory: -C DIR or --state DIR")
+	}
+	return stateFault(err)
+}

@@ -1,0 +1,130 @@
+package cmd
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mailblast/mailblast/cmd/screen"
+	"github.com/mailblast/mailblast/delivery/journal/record"
+	"github.com/mailblast/mailblast/delivery/journal/salvage"
+)
+
+type exportOptions struct{ format, out string }
+
+var exportFormats = []string{"json", "csv"}
+
+func (e *env) journalExportCommand() *cobra.Command {
+	var o exportOptions
+	c := &cobra.Command{
+		Use:   "export [RUN]",
+		Short: "Write out what the journal holds, row by row",
+		Example: `  mailblast journal export --out journal.jsonl          everything, one JSON object a line
+  mailblast journal export spring-offer -o csv --out tries.csv   every outcome of every try`,
+		Long: "Write out every row of the journal as JSON lines: runs, intents, outcomes, skipped and kept rows of the list, pauses, and\n" +
+			"the suppression list; or the outcomes alone as CSV. RUN narrows it to one run: CAMPAIGN, CAMPAIGN/KEY or CAMPAIGN/KEY#2. Of\n" +
+			"a damaged journal it has what is intact, says so, and ends with an exit code of its own. Nothing is changed.",
+		Args:        usage(cobra.MaximumNArgs(1)),
+		Annotations: codes(exitOK, exitUsage, exitNoInput, exitIO, exitPaused),
+		RunE: func(c *cobra.Command, args []string) error {
+			if !slices.Contains(exportFormats, o.format) {
+				return failf(exitUsage, "-o %s: not one of %s", o.format, strings.Join(exportFormats, ", "))
+			}
+			return e.runJournalExport(c.Context(), args, o)
+		},
+	}
+	f := c.Flags()
+	f.StringVarP(&o.format, "output", "o", "json", "`FORMAT`: "+strings.Join(exportFormats, ", "))
+	f.StringVar(&o.out, "out", "", "write to `FILE`, which nobody else may read, instead of standard output")
+	must(c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(exportFormats, cobra.ShellCompDirectiveNoFileComp)))
+	c.ValidArgsFunction = e.completeRuns
+	return c
+}
+
+func (e *env) runJournalExport(ctx context.Context, args []string, o exportOptions) (err error) {
+	ctx, stop := e.interruptible(ctx)
+	defer stop()
+	w, err := e.wreck(ctx)
+	if err != nil {
+		return stopped(ctx, err)
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	f, err := w.Judge(ctx)
+	if err != nil {
+		return stopped(ctx, e.wreckFault(filepath.Dir(w.File()), err))
+	}
+	if f.Schema == 1 {
+		return failf(exitIO, "%s: it is from an earlier version, whose rows have no checksums", f.File).hinted("bring it up to date with: mailblast status")
+	}
+	only := int64(0)
+	if len(args) > 0 {
+		if only = runCalled(f, args[0]); only == 0 {
+			return failf(exitNoInput, "%s: there is no such run in %s", args[0], filepath.Dir(f.File)).hinted("all of them: mailblast journal check")
+		}
+	}
+	if err := e.writeExport(ctx, w, f, only, o); err != nil {
+		return stopped(ctx, err)
+	}
+	if !f.Sound() {
+		return failf(exitIO, "%s is damaged: this is what is intact", f.File).hinted("what is wrong with it: mailblast journal check")
+	}
+	return nil
+}
+
+func (e *env) writeExport(ctx context.Context, w *salvage.Wreck, f *salvage.Finding, only int64, o exportOptions) (err error) {
+	out := e.out
+	switch {
+	case o.out != "":
+		file, err := private(o.out)
+		if err != nil {
+			return failf(exitIO, "--out: %w", err)
+		}
+		defer func() { err = errors.Join(err, ioFault(file.Close())) }()
+		out = file
+	case e.outTTY: // it has the list's values as they are
+		out = &printing{w: out}
+	}
+	buffered, names := bufio.NewWriter(out), record.Names{}
+	for i := range f.Runs {
+		names[f.Runs[i].ID] = f.Runs[i].Name
+	}
+	each, end := func(r *record.Record) error { return writeRecord(buffered, r) }, func() error { return nil }
+	if o.format == "csv" {
+		t := newTries(buffered)
+		each, end = t.add, t.end
+	}
+	err = names.All(ctx, w.Each, only, each)
+	if err = errors.Join(err, end()); err == nil {
+		err = buffered.Flush()
+	}
+	return ioFault(err)
+}
+
+func writeRecord(w io.Writer, r *record.Record) error {
+	b, err := screen.JSON(r)
+	if err == nil {
+		_, err = w.Write(b)
+	}
+	return err
+}
+
+// runCalled finds a run by its name, the latest of a campaign, or the latest generation; 0: there is none.
+func runCalled(f *salvage.Finding, name string) (id int64) {
+	for i := range f.Runs {
+		r := &f.Runs[i]
+		if r.Name == name && strings.Contains(name, "#") {
+			return r.ID
+		}
+		base, _, _ := strings.Cut(r.Name, "#")
+		if r.Name != "" && (base == name || r.Line.Campaign == name) {
+			id = r.ID // the runs are in the order in which they were begun
+		}
+	}
+	return id
+}

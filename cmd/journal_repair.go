@@ -1,0 +1,102 @@
+package cmd
+
+import (
+	"bufio"
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mailblast/mailblast/cmd/screen"
+	"github.com/mailblast/mailblast/delivery/journal/lock"
+	"github.com/mailblast/mailblast/delivery/journal/repair"
+	"github.com/mailblast/mailblast/delivery/journal/salvage"
+)
+
+func (e *env) journalRepairCommand() *cobra.Command {
+	var yes bool
+	c := &cobra.Command{
+		Use:   "repair",
+		Short: "Make a new journal of what is intact in a damaged one",
+		Example: `  mailblast journal repair
+  mailblast journal repair --yes     without a terminal`,
+		Long: "Make a new journal of every row that is as it was written. The damaged files are put aside unchanged, into\n" +
+			"journal.damaged-DATE in the state directory. Where something is lost, nobody is taken for sent or for unsent by a guess:\n" +
+			"in every run that may have lost an outcome, whoever has none is unknown at the next send, held and listed, and gets mail\n" +
+			"only by send --retry unknown. A journal that is sound is left as it is. No run may be under way. It may be interrupted at\n" +
+			"any moment, and run again.",
+		Args:        usage(cobra.NoArgs),
+		Annotations: codes(exitOK, exitUsage, exitNoInput, exitIO, exitPaused, exitRefused, exitInterrupted),
+		RunE:        func(c *cobra.Command, _ []string) error { return e.runJournalRepair(c.Context(), yes) },
+	}
+	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	return c
+}
+
+func (e *env) runJournalRepair(ctx context.Context, yes bool) (err error) {
+	ctx, stop := e.interruptible(ctx)
+	defer stop()
+	dir, _ := e.whereabouts()
+	if sound, err := e.found(ctx, dir, func(*salvage.Wreck, *salvage.Finding) error { return nil }); err != nil || sound {
+		return stopped(ctx, err)
+	}
+	if err := ours(dir); err != nil {
+		return err
+	}
+	held, err := lock.Alone(ctx, dir, lock.Holder{PID: e.pid, Host: e.host, Start: e.now()})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, held.Release()) }()
+	switch aside, halfway, err := repair.Resume(dir); {
+	case err != nil:
+		return stateFault(err)
+	case halfway:
+		e.say("A repair that was cut short is finished.%s\n", where(aside))
+	}
+	_, err = e.found(ctx, dir, func(w *salvage.Wreck, f *salvage.Finding) error { return e.repair(ctx, dir, w, f, yes) })
+	return stopped(ctx, err)
+}
+
+// found looks at the journal of a directory, says so when it is sound, and has f see to it when it is not.
+func (e *env) found(ctx context.Context, dir string, f func(*salvage.Wreck, *salvage.Finding) error) (sound bool, err error) {
+	w, err := salvage.Open(ctx, dir)
+	if err != nil {
+		return false, e.wreckFault(dir, err)
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	finding, err := w.Judge(ctx)
+	if err != nil {
+		return false, e.wreckFault(dir, err)
+	}
+	if finding.Sound() {
+		e.say("%s is sound: there is nothing to repair\n", screen.Printable(finding.File))
+		return true, nil
+	}
+	return false, f(w, finding)
+}
+
+func (e *env) repair(ctx context.Context, dir string, w *salvage.Wreck, f *salvage.Finding, yes bool) error {
+	e.printFinding(f)
+	if !yes {
+		if !e.inTTY || !e.errTTY {
+			return failf(exitRefused, "nobody is there to be asked, nothing was changed").hinted("mailblast journal repair --yes")
+		}
+		question := "A backup of the state directory that is sound is better than a repair. Make a new journal of what is intact? Type yes: "
+		switch answer, err := screen.Ask(ctx, bufio.NewReader(e.in), e.err, question); {
+		case err != nil:
+			return err
+		case answer != screen.Yes:
+			return failf(exitRefused, "nothing was changed, as you said")
+		}
+	}
+	r, err := repair.Run(ctx, dir, w, f, e.now())
+	switch {
+	case errors.Is(err, repair.ErrNothing):
+		return failf(exitIO, "%s: %w", f.File, err).hinted("restore the state directory from a backup")
+	case err != nil:
+		return e.wreckFault(dir, err)
+	}
+	e.printRepaired(f, r)
+	return nil
+}

@@ -1,0 +1,57 @@
+package cmd
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/mailblast/mailblast/cmd/screen"
+	"github.com/mailblast/mailblast/delivery/journal/repair"
+	"github.com/mailblast/mailblast/delivery/journal/salvage"
+)
+
+// where says where the damaged files are.
+func where(aside string) string {
+	if aside == "" {
+		return ""
+	}
+	return " The damaged files are in " + screen.Printable(filepath.Clean(aside)) + "."
+}
+
+// printRepaired says what was kept, what was lost, and what happens next.
+func (e *env) printRepaired(f *salvage.Finding, r repair.Result) {
+	e.say("\nThe journal was made anew.%s\n", where(r.Aside))
+	e.say("Kept: %s, %s, %s, %s.\n", rowsOf(len(f.Runs)-lostRuns(f), "runs"), rowsOf(int(r.Kept["outcomes"]), "outcomes"),
+		rowsOf(int(r.Kept["intents"]), "intents"), rowsOf(int(r.Kept["suppressed"]), "suppressed"))
+	doubt := slices.DeleteFunc(slices.Clone(f.Runs), func(r salvage.Run) bool { return !r.Doubt || r.Name == "" })
+	if len(doubt) == 0 && f.Nameless == 0 {
+		e.say("No outcome was lost: every run goes on as before.\n")
+	}
+	for i := range doubt {
+		line := "whoever has no outcome in it is unknown at the next send"
+		if n := r.Unknown[doubt[i].Name]; n > 0 {
+			line = fmt.Sprintf("%s unknown now, and %s", verb(n, "delivery is", "deliveries are"), line)
+		}
+		e.say("%s may have lost outcomes: %s.\n", screen.Printable(doubt[i].Name), line)
+	}
+	if len(doubt) > 0 {
+		e.say("Nobody who is unknown gets mail by itself. Next: mailblast send (it lists them), mailblast report --only unknown -o csv,\n" +
+			"and to write to them again: mailblast send --retry unknown\n")
+	}
+	if f.Nameless > 0 {
+		e.say("%s lost its name: a campaign that the journal does not know is asked about once, on a terminal.\n", plural(f.Nameless, "run"))
+	}
+	if f.SuppressedLost > 0 {
+		e.say("%s of the suppression list are lost: who stood there would be written to. Add them again before you send:\n"+
+			"mailblast suppress import FILE\n", rowsOf(int(f.SuppressedLost), "suppressed"))
+	}
+}
+
+func lostRuns(f *salvage.Finding) (n int) {
+	for i := range f.Runs {
+		if f.Runs[i].Lost {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,124 @@
+// Package repair makes a new journal of what is intact in a damaged one:
+//
+//  1. Run writes the new one in a directory of its own: every row that is as it was written, in its place; where one is lost, a
+//     row that says nothing of anybody; and of each run that may have lost something, that it is in doubt;
+//  2. a delivery of such a run that has no final outcome, or whose outcome may have been reopened, becomes unknown; of those
+//     that the journal never heard of the next process says so, when it reads its list (journal.Run.Lookup);
+//  3. the new journal is looked at as any other, and must be sound;
+//  4. the damaged files are put aside, and the new ones in their place. Until the last of these steps is done the journal is
+//     refused, and Resume goes on where it was cut.
+//
+// No damaged file is changed.
+package repair
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/mailblast/mailblast/delivery/journal/register"
+	"github.com/mailblast/mailblast/delivery/journal/salvage"
+	"github.com/mailblast/mailblast/delivery/journal/store"
+)
+
+// Result is what came of it.
+type Result struct {
+	Aside   string           // where the damaged files are
+	Kept    map[string]int64 // rows by table
+	Unknown map[string]int   // deliveries that are unknown from now on, by the name of their run; those apart that it never heard of
+}
+
+// ErrNothing says that there is nothing to begin a new journal with: no run is known, and no row is left that can be trusted.
+var ErrNothing = errors.New("nothing can be told from what is left")
+
+// draft is where the new journal is while it is being made.
+const draft = "journal.repair"
+
+// repairing is one call of Run.
+type repairing struct {
+	w    *salvage.Wreck
+	f    *salvage.Finding
+	now  time.Time
+	dir  string // of the new journal
+	s    *store.Store
+	runs []newRun
+	r    Result
+}
+
+// Run repairs the journal of a directory, which w is opened on and f tells of. Nobody else may be at it: see lock.Alone.
+func Run(ctx context.Context, dir string, w *salvage.Wreck, f *salvage.Finding, now time.Time) (Result, error) {
+	r := &repairing{w: w, f: f, now: now, dir: filepath.Join(dir, draft), r: Result{Kept: map[string]int64{}, Unknown: map[string]int{}}}
+	if f.Schema == 1 || len(f.Runs) == 0 && f.Commits == 0 && f.Suppressed == 0 {
+		return r.r, ErrNothing
+	}
+	err := r.make(ctx)
+	if err == nil {
+		err = w.Still()
+	}
+	if err == nil {
+		err = os.Rename(r.dir, filepath.Join(dir, store.Repaired))
+	}
+	if err == nil {
+		r.r.Aside, err = finish(dir)
+	}
+	if err != nil {
+		return r.r, fmt.Errorf("repair: %w", err)
+	}
+	return r.r, nil
+}
+
+// make makes the new journal. What an earlier repair left of it goes.
+func (r *repairing) make(ctx context.Context) error {
+	if err := os.RemoveAll(r.dir); err != nil {
+		return err
+	}
+	var err error
+	if r.s, err = store.Open(ctx, store.Options{Dir: r.dir, Log: slog.New(slog.DiscardHandler)}); err != nil {
+		return err
+	}
+	for _, step := range []func(context.Context) error{r.begin, r.copy, r.fill, r.renumber, r.putRuns, r.doubt, r.enlist} {
+		if err := step(ctx); err != nil {
+			return errors.Join(err, r.s.Close())
+		}
+	}
+	if err := r.s.Close(); err != nil {
+		return err
+	}
+	if err := r.prove(ctx); err != nil {
+		return err
+	}
+	return nameAside(r.dir, r.now)
+}
+
+// enlist makes the list of runs.
+func (r *repairing) enlist(ctx context.Context) error {
+	m, err := r.s.Meta(ctx, r.s.Reader())
+	if err != nil {
+		return err
+	}
+	var lines []register.Run
+	for i := range r.runs {
+		l := r.runs[i].line()
+		l.Journal, l.Commit = r.s.ID(), m.Commits
+		lines = append(lines, l)
+	}
+	return register.Append(r.dir, lines...)
+}
+
+// prove looks at what was made.
+func (r *repairing) prove(ctx context.Context) (err error) {
+	w, err := salvage.Open(ctx, r.dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	f, err := w.Judge(ctx)
+	if err == nil && !f.Sound() {
+		err = fmt.Errorf("what was made is not sound: %s", f.Faults[0].What)
+	}
+	return err
+}
