@@ -37,6 +37,7 @@ func (s *sending) onTerminal(lines string, args ...string) ended {
 
 // A person is asked before what may mean a second copy: no is no, and changes nothing.
 func TestAsked(t *testing.T) {
+	t.Parallel()
 	peer := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0"})
 	s := newSending(t, map[string]string{
 		"campaign.yaml": campaignHead + fmt.Sprintf("smtp: {host: 127.0.0.1, port: %d, tls: none}\n", peer.Port()), "list.csv": list("ana@x.test", "bob@x.test"),

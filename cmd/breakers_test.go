@@ -48,6 +48,7 @@ func alone(t *testing.T) func(smtptest.Options) *smtptest.Peer {
 // A relay that refuses everybody after a thousand messages, whatever it calls it, makes no more failures than the window is
 // long, in the run, in the next one and in the one after that; the peer's log has no more tries than that either.
 func TestFaultsS61RelayTurnsAgainstAll(t *testing.T) {
+	t.Parallel()
 	var refused atomic.Int32
 	p := turning(t, alone(t), smtptest.Options{}, func(p *smtptest.Peer, verb string) string {
 		if verb != "RCPT" || p.Accepted() < 1000 {
@@ -89,6 +90,7 @@ func TestFaultsS61RelayTurnsAgainstAll(t *testing.T) {
 
 // In direct delivery, one domain that turns against us is left alone; its neighbours get all of theirs.
 func TestFaultsS61DirectDomainPauses(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "big.test. MX 10 mx.big.test.", "mx.big.test. A 127.0.0.2", "d0.test. MX 10 mx.d.test.", "d1.test. MX 10 mx.d.test.",
 		"d2.test. MX 10 mx.d.test.", "mx.d.test. A 127.0.0.3")
 	big := turning(t, func(o smtptest.Options) *smtptest.Peer { return l.peer(2, o) }, smtptest.Options{}, func(p *smtptest.Peer, verb string) string {
@@ -116,6 +118,7 @@ func TestFaultsS61DirectDomainPauses(t *testing.T) {
 // A sender that is refused again and again stops the run after fifty-one in a row, those not counted that were refused before
 // the last of the mail that was under way was taken: after sixty-one altogether it stops whatever came in between.
 func TestFaultsS29SenderRefused(t *testing.T) {
+	t.Parallel()
 	p := turning(t, alone(t), smtptest.Options{}, func(p *smtptest.Peer, verb string) string {
 		if verb == "MAIL" && p.Accepted() >= 300 {
 			return "550 5.7.1 sender not allowed"
@@ -137,6 +140,7 @@ func TestFaultsS29SenderRefused(t *testing.T) {
 // A password that is refused is tried once by twenty connections; one that is changed in mid-campaign twice at most, and
 // what the next run adds to it is one.
 func TestFaultsS24LoginRefused(t *testing.T) {
+	t.Parallel()
 	t.Attr("fault", "S24 login refused from the start, and in mid-campaign, 20 connections")
 	t.Attr("expected", "tried once, and twice at most; the run ends with 78, no mail fails, and the next run tries once")
 	var refused, locked atomic.Int32

@@ -2,11 +2,13 @@ package cmd
 
 import (
 	"errors"
+	"flag"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -19,7 +21,12 @@ import (
 	"github.com/mailblast/mailblast/delivery/smtptest"
 )
 
+// TestMain lets more tests run at once than there are processors, unless -parallel says how many: most of them wait for other
+// processes, and for time to pass there.
 func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
+		panic(err)
+	}
 	testscript.Main(suite{m}, map[string]func(){"mailblast": func() { os.Exit(Main()) }})
 }
 

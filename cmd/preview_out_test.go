@@ -32,6 +32,7 @@ func (s *screenful) String() string {
 
 // Ctrl-C while letters are written: those that are there are whole, and a terminal has seen them being counted.
 func TestPreviewOutInterrupted(t *testing.T) {
+	t.Parallel()
 	list := strings.Builder{}
 	list.WriteString("email,name\n")
 	for i := range 200_000 {

@@ -31,6 +31,7 @@ func walk(t *testing.T, dir string, see func(string, fs.FileInfo)) {
 
 // A link in the state directory leads nowhere: what it points at is neither read, nor written, nor given other rights.
 func TestLinksInState(t *testing.T) {
+	t.Parallel()
 	const precious = "precious-0123456789"
 	for _, name := range []string{"secret", "journal.db", "tmp", "locks", ".gitignore"} {
 		for _, target := range []string{"precious", "missing"} {
@@ -72,6 +73,7 @@ func TestLinksInState(t *testing.T) {
 
 // A state directory that others can write to holds nothing that could be believed.
 func TestStateOfOthers(t *testing.T) {
+	t.Parallel()
 	s := newSending(t, map[string]string{"campaign.yaml": campaignHead + "smtp: {host: 127.0.0.1, port: 1, tls: none}\n", "list.csv": list("jo@acme.test")})
 	state := filepath.Join(s.dir, ".mailblast")
 	if err := os.Mkdir(state, 0o700); err != nil {
@@ -113,6 +115,7 @@ func TestSecretIsMadePrivate(t *testing.T) {
 
 // Who had a report open sees nothing of the next one, and a link that lies where letters are to be written is not followed.
 func TestNewFilesTakeThePlaceOfOld(t *testing.T) {
+	t.Parallel()
 	p := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0"})
 	s := newSending(t, map[string]string{"campaign.yaml": campaignHead + "smtp: {host: 127.0.0.1, port: " + strconv.Itoa(p.Port()) + ", tls: none}\n",
 		"list.csv": list("jo@acme.test"), "all.csv": "old", "precious": "precious"})

@@ -17,6 +17,7 @@ const quickstart = "testdata/quickstart/campaign.yaml"
 
 // The README's first command works in a clean clone, within a minute, and leaves nothing behind there.
 func TestQuickstart(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("left out: -short")
 	}
@@ -43,6 +44,7 @@ func TestQuickstart(t *testing.T) {
 
 // The README shows what its first command prints, but for how long things took. UPDATE_SESSIONS=1 puts it there anew.
 func TestReadmeShowsTheQuickstart(t *testing.T) {
+	t.Parallel()
 	const begin, end = "<!-- quickstart -->\n```\n$ go run . send " + quickstart + "\n", "```\n"
 	out := quickstartOutput(t, "..", "mailblast", "send", quickstart)
 	b, err := os.ReadFile("../README.md")

@@ -34,6 +34,7 @@ func delivered(p *smtptest.Peer) (who []string) {
 
 // --retry failed with --to starts those anew that are named, and leaves the others as they ended.
 func TestRetryOnlyThoseNamed(t *testing.T) {
+	t.Parallel()
 	var mended atomic.Bool
 	peer := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0", Reply: func(verb, arg string) string {
 		if verb == "RCPT" && !mended.Load() && !strings.Contains(arg, "cyd@") {
@@ -60,6 +61,7 @@ func TestRetryOnlyThoseNamed(t *testing.T) {
 
 // What is unknown is resent after a pause where the campaign says so, by a later process as well.
 func TestResendOutlivesTheProcess(t *testing.T) {
+	t.Parallel()
 	peer := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0", Scripts: []string{"", "dot: accept; drop", ""}})
 	s := toPeer(t, peer, "on_unknown: resend\nretry: {wait: 1s}\n", list("ana@x.test"))
 	s.run("send").exits(exitPaused)
@@ -79,6 +81,7 @@ func TestResendOutlivesTheProcess(t *testing.T) {
 
 // A deferred message keeps its tries when the run pauses and another process goes on.
 func TestDeferredOutlivesTheProcess(t *testing.T) {
+	t.Parallel()
 	var refuse atomic.Bool
 	refuse.Store(true)
 	peer := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0", Reply: func(verb, _ string) string {
@@ -106,6 +109,7 @@ func TestDeferredOutlivesTheProcess(t *testing.T) {
 // Two campaigns that share a state directory are sent at the same time, and a third process of one of them is refused:
 // everybody gets one letter of each.
 func TestSharedState(t *testing.T) {
+	t.Parallel()
 	peer := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0", Latency: time.Millisecond})
 	var rows []string
 	for i := range 150 {
@@ -146,6 +150,7 @@ func TestSharedState(t *testing.T) {
 // A journal that cannot be written stops the run before another dot leaves: nobody gets a second letter afterwards, and
 // whoever is in doubt is listed.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	peer := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0"})
 	var rows []string
 	for i := range 2000 {

@@ -12,6 +12,7 @@ import (
 // What a list, a letter or a server says commands no terminal: no control character, none of the second set, and nothing that
 // turns the direction of text gets out, in whatever form a command prints.
 func TestNothingCommandsTheTerminal(t *testing.T) {
+	t.Parallel()
 	const evil = "\x1b]0;owned\x07\u009b31mred\u202eder\u2066\u200b\u0085end"
 	p := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0", Extensions: []string{"SIZE 1000000", "X-" + evil}, Reply: func(verb, arg string) string {
 		if strings.Contains(arg, "gone@") {

@@ -65,6 +65,7 @@ func peopleTable(t *testing.T, driver, dsn, series string) {
 // A list of a real PostgreSQL goes through three queues into a sink: everybody exactly once by the sink's log, in less
 // than 100 MB.
 func TestVolume(t *testing.T) {
+	t.Parallel()
 	n := 20_000
 	if os.Getenv("CI") == "true" {
 		n = 100_000
