@@ -113,7 +113,11 @@ func judge(err error) *fault {
 	case errors.As(err, new(*rows.Error)):
 		return rowsFault(err)
 	case errors.As(err, &locked):
-		return &fault{code: exitPaused, err: fmt.Errorf("%w", locked), hint: "look on with: mailblast status"}
+		f = failf(exitPaused, "%w", locked).hinted("look on with: mailblast status")
+		if locked.Holder.Run == "" { // the whole directory, which has no status
+			f = f.hinted("try again in a moment")
+		}
+		return f
 	case errors.As(err, &other):
 		return &fault{code: exitPaused, err: other, hint: "only one machine sends a campaign at a time: look on there with mailblast status"}
 	case errors.As(err, &lost):
