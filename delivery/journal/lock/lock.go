@@ -26,7 +26,7 @@ type Holder struct {
 	Host  string    `json:"host"`
 	Start time.Time `json:"start"`
 	Run   string    `json:"run"`
-	Doing string    `json:"doing,omitempty"` // what else is done with the run, such as "purged"; empty: it is sent
+	Doing string    `json:"doing,omitempty"` // what else is done with the run or the directory, such as "purged"; empty: it is sent
 }
 
 // HeldError says that another process carries the run on.
@@ -39,6 +39,9 @@ func (e *HeldError) Error() string {
 	}
 	if h.PID == 0 {
 		return "another process is at this run"
+	}
+	if h.Run == "" && h.Doing != "" {
+		return fmt.Sprintf("the state directory is being %s by process %d on %s since %s", h.Doing, h.PID, h.Host, h.Start.Format(time.DateTime))
 	}
 	if h.Run == "" {
 		return fmt.Sprintf("process %d on %s has the state directory to itself since %s", h.PID, h.Host, h.Start.Format(time.DateTime))

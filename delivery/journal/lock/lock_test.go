@@ -75,6 +75,13 @@ func TestAlone(t *testing.T) {
 		t.Errorf("two alone: %v", err)
 	}
 	check(t, alone.Release())
+	if alone, err = Alone(ctx, dir, Holder{PID: 5, Host: "b", Doing: "purged"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Take(ctx, dir, "autumn", Holder{PID: 6}); !errors.As(err, &other) || !strings.Contains(err.Error(), "the state directory is being purged by process 5 on b since") {
+		t.Errorf("a run while all is purged: %v", err)
+	}
+	check(t, alone.Release())
 	for _, name := range []string{"spring", "autumn"} { // two campaigns at once are as ever
 		held, err := Take(ctx, dir, name, Holder{PID: 8})
 		check(t, err)
