@@ -107,6 +107,9 @@ func (p *pipeline) openStore(ctx context.Context) (err error) {
 	if err := l.Close(); err != nil {
 		return failf(exitIO, "%w", err)
 	}
+	if err := p.knownRun(ctx); err != nil {
+		return err
+	}
 	o := journal.Options{Log: p.log}
 	err = p.allowing(ctx, func(a allowed) error {
 		o.StartOver = a.startOver

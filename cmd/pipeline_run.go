@@ -64,19 +64,3 @@ func (p *pipeline) allowing(ctx context.Context, f func(allowed) error) error {
 		}
 	}
 }
-
-// runKey names the run that is due. A campaign sent once has a run without key.
-func (p *pipeline) runKey(ctx context.Context) string {
-	if p.o.run != "" {
-		return p.o.run
-	}
-	if p.c.Repeat == "never" {
-		return ""
-	}
-	if p.c.Repeat == "always" && p.store != nil { // one that was cut is continued first
-		if last, err := p.store.book.Latest(ctx, p.c.Name); err == nil && last.Finished.IsZero() {
-			return last.Key
-		}
-	}
-	return p.c.RunKey(p.now(), p.letterHash)
-}
