@@ -112,6 +112,9 @@ func (p *pipeline) conduct(ctx, ready context.Context, begun func(), s *sendScre
 	if err := p.confirm(ready, plan, s); err != nil {
 		return err
 	}
+	if err := p.startOver(ready); err != nil {
+		return err
+	}
 	if which, _ := p.reopens(); which == delivery.NotTried { // status tells of a run whose relay cannot be reached, too
 		if err := p.run.Expect(ready, plan.Rows, p.planned.Open()); err != nil {
 			return stateFault(err)

@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"syscall"
@@ -21,17 +22,27 @@ func Look(ctx context.Context, o Options) (*Book, error) {
 	if err == nil || !refusal.NoRoom(err) && !errors.Is(err, syscall.EROFS) && !errors.Is(err, fs.ErrPermission) {
 		return b, err
 	}
-	temp, failed := os.MkdirTemp("", "mailblast-journal-")
+	b, failed := OpenTrial(ctx, o)
 	if failed != nil {
-		return nil, err
+		return nil, errors.Join(err, failed)
 	}
-	failed = disk.Copy(o.Dir, temp, store.Name, store.Name+"-wal", mark.Name, register.Name)
-	if failed == nil {
+	return b, nil
+}
+
+// OpenTrial opens a copy of the journal, or of what is left of it, in the system's temporary directory, which Close removes: what
+// is begun in it shows what would come of it, and nothing of it stays. Errors are Open's.
+func OpenTrial(ctx context.Context, o Options) (*Book, error) {
+	temp, err := os.MkdirTemp("", "mailblast-journal-")
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	var b *Book
+	if err = disk.Copy(o.Dir, temp, store.Name, store.Name+"-wal", mark.Name, register.Name); err == nil {
 		o.Dir = temp
-		b, failed = Open(ctx, o)
+		b, err = Open(ctx, o)
 	}
-	if failed != nil {
-		return nil, errors.Join(err, failed, os.RemoveAll(temp))
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(temp))
 	}
 	b.temp = temp
 	return b, nil
