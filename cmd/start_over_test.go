@@ -21,16 +21,11 @@ func TestStartOver(t *testing.T) {
 	})
 	s.run("send").exits(exitOK)
 	state := filepath.Join(s.dir, ".mailblast")
-	remove := func() {
-		t.Helper()
-		if err := os.Remove(filepath.Join(state, "journal.db")); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.Remove(filepath.Join(state, "journal.db")); err != nil {
+		t.Fatal(err)
 	}
-	remove()
-	s.startsOver(state, peer, 2, "journal.db is missing", "The suppression list is lost with it")
+	s.declines(state, "journal.db is missing", "The suppression list is lost with it")
 
-	remove()
 	book, err := journal.Open(t.Context(), journal.Options{Dir: state, StartOver: true})
 	if err == nil {
 		var run *journal.Run
@@ -42,29 +37,27 @@ func TestStartOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.startsOver(state, peer, 4, "knows nothing of runs here: lab", "a journal that was here before is not on it any more")
-}
-
-// startsOver says no to the plan, and then yes, after a journal was lost by which n letters went.
-func (s *sending) startsOver(state string, peer *smtptest.Peer, n int, words ...string) {
-	s.t.Helper()
-	before := s.kept(state)
-	for range 2 {
-		s.onTerminal("yes\nno\n", "send").exits(exitRefused).says(append(words, "Begin anew all the same? Type yes", "Send to 2 people? Type yes", "not sent, as you said")...)
-		if after := s.kept(state); after != before {
-			s.t.Errorf("the state was changed:\n%s\n%s", before, after)
-		}
-		s.run("send").exits(exitRefused).says(words[0])
-	}
-	if got := peer.Accepted(); got != n {
-		s.t.Fatalf("%d letters were accepted, want %d", got, n)
+	s.declines(state, "knows nothing of runs here: lab", "a journal that was here before is not on it any more")
+	if got := peer.Accepted(); got != 2 {
+		t.Fatalf("%d letters were accepted, want 2", got)
 	}
 	s.onTerminal("yes\nyes\n", "send").exits(exitOK)
 	s.run("send").exits(exitOK)
-	if got := peer.Accepted(); got != n+2 {
-		s.t.Fatalf("%d letters were accepted, want %d", got, n+2)
+	if got := peer.Accepted(); got != 4 {
+		t.Fatalf("%d letters were accepted, want 4", got)
 	}
 	s.counts(2, 0, 0, 0)
+}
+
+// declines begins anew and says no to the plan.
+func (s *sending) declines(state string, words ...string) {
+	s.t.Helper()
+	before := s.kept(state)
+	s.onTerminal("yes\nno\n", "send").exits(exitRefused).says(append(words, "Begin anew all the same? Type yes", "Send to 2 people? Type yes", "not sent, as you said")...)
+	if after := s.kept(state); after != before {
+		s.t.Errorf("the state was changed:\n%s\n%s", before, after)
+	}
+	s.run("send").exits(exitRefused).says(words[0])
 }
 
 // kept is what the state directory has of journals: their names, and the list of runs.
