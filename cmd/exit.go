@@ -22,7 +22,7 @@ const (
 	exitPartial     = 3   // finished, but some are unknown, or failed with --strict
 	exitUsage       = 64  // the command line is wrong
 	exitData        = 65  // the campaign, a template or the list is wrong
-	exitNoInput     = 66  // a file is missing
+	exitNoInput     = 66  // a file or run is missing
 	exitUnavailable = 69  // the database or mail server cannot be reached, nothing was sent
 	exitBug         = 70  // a fault of ours
 	exitIO          = 73  // output or state cannot be written, or the journal is damaged
@@ -37,7 +37,7 @@ const (
 // exitText is what each code means, in the words of the help texts.
 var exitText = map[int]string{
 	exitOK: "done, or nothing to do", exitPartial: "finished, but some are unknown (or failed, with --strict)",
-	exitUsage: "wrong command line", exitData: "campaign, template or list is invalid", exitNoInput: "a file is missing",
+	exitUsage: "wrong command line", exitData: "campaign, template or list is invalid", exitNoInput: "a file or run is missing",
 	exitUnavailable: "database or mail server unreachable, nothing was sent", exitBug: "a bug in mailblast",
 	exitIO: "output or state cannot be written, or the journal is damaged", exitPaused: "paused with work left: run it again",
 	exitRefused: "refused: expect, or answered no", exitDenied: "login or TLS refused",
