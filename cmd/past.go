@@ -36,9 +36,9 @@ func (e *env) past(ctx context.Context, args []string) (*past, error) {
 	}
 	switch {
 	case errors.Is(err, journal.ErrNoRun) && len(args) > 0:
-		err = failf(exitNoInput, "%s: there is no such run in %s", name, dir).hinted("the latest one: mailblast status")
+		err = failf(exitNoInput, "%s: there is no such run in %s", name, dir).hinted("the latest one: %s", e.typed("status"))
 	case errors.Is(err, journal.ErrNoRun) && name != "":
-		err = failf(exitNoInput, "%s: nothing was sent yet", name).hinted("rehearsals are not remembered; send it with: mailblast send")
+		err = failf(exitNoInput, "%s: nothing was sent yet", name).hinted("rehearsals are not remembered; send it with: %s", e.typed("send"))
 	case errors.Is(err, journal.ErrNoRun):
 		err = failf(exitNoInput, "%s: nothing was sent yet", dir)
 	case err != nil:

@@ -94,7 +94,7 @@ func (e *env) lockAll(ctx context.Context, p *purging) error {
 	for _, name := range slices.Compact(names) {
 		held, err := lock.Take(ctx, p.dir, name, lock.Holder{PID: e.pid, Host: e.host, Start: e.now(), Run: name, Doing: "purged"})
 		if errors.As(err, new(*lock.HeldError)) {
-			return failf(exitPaused, "nothing was purged: %w", err).hinted("all campaigns share this directory; purge it when that has ended: mailblast status %s", name)
+			return failf(exitPaused, "nothing was purged: %w", err).hinted("all campaigns share this directory; purge it when that has ended: %s", e.typed("status", name))
 		}
 		if err != nil {
 			return stateFault(err)
@@ -141,7 +141,7 @@ func (e *env) choose(ctx context.Context, p *purging, o purgeOptions, named *jou
 	}
 	if len(open) > 0 {
 		return failf(exitRefused, "not at their end: %s. Nothing was purged", listed(open)).
-			hinted("go on with it first: mailblast send; or purge it by its name: mailblast purge %s", first[0])
+			hinted("%s", e.unended(p, first[0]))
 	}
 	return nil
 }
