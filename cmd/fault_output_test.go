@@ -66,9 +66,8 @@ func TestOutputCut(t *testing.T) {
 	t.Parallel()
 	p := build(t)
 	dir, _ := p.sound(t)
-	for _, args := range []string{"--help", "send --help", "help report", "completion bash", "version", "status", "report", "report -o json", "report -o csv",
-		"report --only sent", "journal export", "journal export -o csv", "journal check", "suppress list", "suppress export"} {
-		r := p.under(t, dir, `{ sleep 0.1; "$@"; echo $? > code; } | true`, strings.Fields(args)...)
+	for _, args := range []string{"--help", "completion bash", "version", "status", "report", "report --only sent", "journal export", "suppress export"} {
+		r := p.under(t, dir, `{ sleep 0.05; "$@"; echo $? > code; } | true`, strings.Fields(args)...)
 		r.code(t, time.Minute)
 		if code, err := os.ReadFile(filepath.Join(dir, "code")); err != nil || string(code) != "0\n" || r.err.Len() > 0 {
 			t.Errorf("%s, whose reader has gone: exit code %s, %s%v", args, code, r.err.String(), err)

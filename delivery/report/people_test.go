@@ -16,7 +16,10 @@ func TestList(t *testing.T) {
 	late := outcome(3000, delivery.Deferred, "gil@x.test")
 	late.Code, late.Text = 451, "later"
 	var all []delivery.Outcome
-	for o := range s.Outcomes {
+	for o, err := range s.Outcomes {
+		if err != nil {
+			t.Fatal(err)
+		}
 		all = append(all, o)
 	}
 	lost := outcome(3001, delivery.Unknown, "")
