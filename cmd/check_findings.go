@@ -39,8 +39,8 @@ func (k *checkup) found(err error) error {
 	texts := []string{f.Error()}
 	if f.err == nil {
 		texts = apart(f.said)
-	} else if f.hint != "" {
-		texts[0] += "\n  hint: " + f.hint
+	} else if hint := k.hint(f); hint != "" {
+		texts[0] += "\n  hint: " + hint
 	}
 	for _, text := range texts {
 		k.errors++

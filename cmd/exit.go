@@ -40,7 +40,7 @@ var exitText = map[int]string{
 	exitUsage: "wrong command line", exitData: "campaign, template or list is invalid", exitNoInput: "a file or run is missing",
 	exitUnavailable: "database or mail server unreachable, nothing was sent", exitBug: "a bug in mailblast",
 	exitIO: "output or state cannot be written, or the journal is damaged", exitPaused: "paused with work left: run it again",
-	exitRefused: "refused: expect, or answered no", exitDenied: "login or TLS refused",
+	exitRefused: "refused: expect, answered no, or the journal is not the one of the runs here", exitDenied: "login or TLS refused",
 	exitHangUp: "hang-up, state saved", exitInterrupted: "interrupted, state saved", exitTerminated: "terminated, state saved",
 }
 
@@ -50,6 +50,7 @@ type fault struct {
 	err  error  // nil: a person has been told everything already
 	said string // with a nil err: what was said, for machines
 	hint string
+	then []string // words of a command of ours that ends the hint; it is told as it would be typed here
 
 	summed bool // the summary has been printed, which says it all to machines
 }
@@ -85,10 +86,26 @@ func (e *env) explain(err error) int {
 	if f.err != nil {
 		fmt.Fprintf(e.err, "mailblast: %s\n", printableText(f.err.Error()))
 	}
-	if f.hint != "" {
-		fmt.Fprintf(e.err, "hint: %s\n", printableText(f.hint))
+	if hint := e.hint(f); hint != "" {
+		fmt.Fprintf(e.err, "hint: %s\n", printableText(hint))
 	}
 	return f.code
+}
+
+// hint is what to do about a fault, with its command.
+func (e *env) hint(f *fault) string {
+	if len(f.then) == 0 {
+		return f.hint
+	}
+	return f.hint + e.typed(f.then...)
+}
+
+// lookOn is the command that tells how far the holder of a lock has got.
+func lookOn(h lock.Holder) []string {
+	if h.Run == "" {
+		return []string{"status"}
+	}
+	return []string{"status", h.Run}
 }
 
 // judge finds what an error of any room means for the user.
@@ -113,11 +130,10 @@ func judge(err error) *fault {
 	case errors.As(err, new(*rows.Error)):
 		return rowsFault(err)
 	case errors.As(err, &locked):
-		f = failf(exitPaused, "%w", locked).hinted("look on with: mailblast status")
 		if locked.Holder.Run == "" { // the whole directory, which has no status
-			f = f.hinted("try again in a moment")
+			return failf(exitPaused, "%w", locked).hinted("try again in a moment")
 		}
-		return f
+		return &fault{code: exitPaused, err: fmt.Errorf("%w", locked), hint: "look on with: ", then: lookOn(locked.Holder)}
 	case errors.As(err, &other):
 		return &fault{code: exitPaused, err: other, hint: "only one machine sends a campaign at a time: look on there with mailblast status"}
 	case errors.As(err, &lost):
@@ -155,11 +171,12 @@ func distrusted(err error) *fault {
 	)
 	switch {
 	case errors.As(err, &damaged):
-		return &fault{code: exitIO, err: err, hint: "look closer with: mailblast journal check"}
+		return &fault{code: exitIO, err: err, hint: "look closer with: ", then: []string{"journal", "check"}}
 	case errors.As(err, &newer):
 		return &fault{code: exitIO, err: newer, hint: "use the newer version of mailblast"}
 	case errors.As(err, &lost):
-		return &fault{code: exitRefused, err: lost, hint: "restore the state directory, or hold everybody of these runs with: mailblast journal repair"}
+		return &fault{code: exitRefused, err: lost, hint: "restore the state directory, or hold everybody of these runs with: ",
+			then: []string{"journal", "repair"}}
 	case errors.As(err, &host):
 		return &fault{code: exitRefused, err: host, hint: "make sure that no copy of the state directory is in use on the other machine"}
 	case errors.As(err, &secret):

@@ -60,3 +60,24 @@ func TestFaultOutputGone(t *testing.T) {
 		})
 	}
 }
+
+// A reader of what is shown that has gone, as head does, has heard enough. A disk that has no room for it is a fault.
+func TestOutputCut(t *testing.T) {
+	t.Parallel()
+	p := build(t)
+	dir, _ := p.sound(t)
+	for _, args := range []string{"--help", "completion bash", "version", "status", "report", "report --only sent", "journal export", "suppress export"} {
+		r := p.under(t, dir, `{ sleep 0.05; "$@"; echo $? > code; } | true`, strings.Fields(args)...)
+		r.code(t, time.Minute)
+		if code, err := os.ReadFile(filepath.Join(dir, "code")); err != nil || string(code) != "0\n" || r.err.Len() > 0 {
+			t.Errorf("%s, whose reader has gone: exit code %s, %s%v", args, code, r.err.String(), err)
+		}
+		if _, err := os.Stat("/dev/full"); err != nil || strings.HasPrefix(args, "suppress") {
+			continue
+		}
+		r = p.under(t, dir, `exec "$@" > /dev/full`, strings.Fields(args)...)
+		if code := r.code(t, time.Minute); code != exitIO || strings.Count(r.err.String(), "mailblast: ") != 1 || !strings.HasPrefix(r.err.String(), "mailblast: ") {
+			t.Errorf("%s, on a full disk: exit code %d: %s", args, code, r.err.String())
+		}
+	}
+}

@@ -32,6 +32,9 @@ func (e *env) journalCommand() *cobra.Command {
 // wreck opens the journal of this directory as it is, sound or not, and changes nothing. It gives the state directory, too.
 func (e *env) wreck(ctx context.Context) (*salvage.Wreck, error) {
 	dir, _ := e.whereabouts()
+	if err := atRest(dir); err != nil {
+		return nil, err
+	}
 	w, err := salvage.Open(ctx, dir)
 	if err != nil {
 		return nil, e.wreckFault(dir, err)
@@ -39,12 +42,20 @@ func (e *env) wreck(ctx context.Context) (*salvage.Wreck, error) {
 	return w, nil
 }
 
+// atRest refuses a state directory in which a run is under way: what is read there would be right or not by chance.
+func atRest(dir string) error {
+	if h, held, err := lock.Any(dir); err == nil && held { // who cannot read the locks learns from the journal
+		return &lock.HeldError{Holder: h}
+	}
+	return nil
+}
+
 // wreckFault is why a journal cannot be looked at.
 func (e *env) wreckFault(dir string, err error) error {
 	switch {
 	case errors.Is(err, salvage.ErrBusy):
-		if h, ok, held := lock.Any(dir); held == nil && ok {
-			return &lock.HeldError{Holder: h}
+		if held := atRest(dir); held != nil {
+			return held
 		}
 		return failf(exitPaused, "%w", err).hinted("try again in a moment")
 	case errors.Is(err, fs.ErrNotExist):

@@ -69,7 +69,7 @@ func (e *env) runJournalCheck(ctx context.Context, asJSON bool) (err error) {
 		return err
 	}
 	return failf(exitIO, "%s is damaged: %s", f.File, plural(len(f.Faults), "fault")).
-		hinted("make a new journal of what is intact with: mailblast journal repair")
+		hinted("make a new journal of what is intact with: %s", e.typed("journal", "repair"))
 }
 
 func (e *env) printFinding(f *salvage.Finding) {

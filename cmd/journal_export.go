@@ -60,12 +60,12 @@ func (e *env) runJournalExport(ctx context.Context, args []string, o exportOptio
 		return stopped(ctx, e.wreckFault(filepath.Dir(w.File()), err))
 	}
 	if f.Schema == 1 {
-		return failf(exitIO, "%s: it is from an earlier version, whose rows have no checksums", f.File).hinted("bring it up to date with: mailblast status")
+		return failf(exitIO, "%s: it is from an earlier version, whose rows have no checksums", f.File).hinted("bring it up to date with: %s", e.typed("status"))
 	}
 	only := int64(0)
 	if len(args) > 0 {
 		if only = runCalled(f, args[0]); only == 0 {
-			return failf(exitNoInput, "%s: there is no such run in %s", args[0], filepath.Dir(f.File)).hinted("all of them: mailblast journal check")
+			return failf(exitNoInput, "%s: there is no such run in %s", args[0], filepath.Dir(f.File)).hinted("all of them: %s", e.typed("journal", "check"))
 		}
 	}
 	if err := e.writeExport(ctx, w, f, only, o); err != nil {
@@ -75,7 +75,7 @@ func (e *env) runJournalExport(ctx context.Context, args []string, o exportOptio
 		return stopped(ctx, e.wreckFault(filepath.Dir(w.File()), err))
 	}
 	if !f.Sound() {
-		return failf(exitIO, "%s is damaged: this is what is intact", f.File).hinted("what is wrong with it: mailblast journal check")
+		return failf(exitIO, "%s is damaged: this is what is intact", f.File).hinted("what is wrong with it: %s", e.typed("journal", "check"))
 	}
 	return nil
 }

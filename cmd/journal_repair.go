@@ -37,6 +37,9 @@ func (e *env) runJournalRepair(ctx context.Context, yes bool) (err error) {
 	ctx, stop := e.interruptible(ctx)
 	defer stop()
 	dir, _ := e.whereabouts()
+	if err := atRest(dir); err != nil {
+		return err
+	}
 	if sound, err := e.found(ctx, dir, func(*salvage.Wreck, *salvage.Finding) error { return nil }); err != nil || sound {
 		return stopped(ctx, err)
 	}
@@ -80,7 +83,7 @@ func (e *env) repair(ctx context.Context, dir string, w *salvage.Wreck, f *salva
 	e.printFinding(f)
 	if !yes {
 		if !e.inTTY || !e.errTTY {
-			return failf(exitRefused, "nobody is there to be asked, nothing was changed").hinted("mailblast journal repair --yes")
+			return failf(exitRefused, "nobody is there to be asked, nothing was changed").hinted("%s", e.typed("journal", "repair", "--yes"))
 		}
 		question := "A backup of the state directory that is sound is better than a repair. Make a new journal of what is intact? Type yes: "
 		switch answer, err := screen.Ask(ctx, bufio.NewReader(e.in), e.err, question); {

@@ -85,14 +85,21 @@ func identities(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(slices.Compact(lines), "")), 0o600))
 }
 
-// damaged makes a campaign that has been sent, with three people, of whose outcomes the second was deleted.
-func (p program) damaged(t *testing.T) (dir string, peer *smtptest.Peer) {
+// sound makes a campaign that has been sent, with three people.
+func (p program) sound(t *testing.T) (dir string, peer *smtptest.Peer) {
 	t.Helper()
 	set := setting{peer: wellBehaved(), pipelines: true}
 	peer = smtptest.Start(t, set.peer)
 	dir = set.folder(t, peer.Port())
 	set.grow(t, dir, 0, 3)
 	p.run(t, dir, []int{exitOK}, "send", "-y")
+	return dir, peer
+}
+
+// damaged makes a campaign that has been sent, with three people, of whose outcomes the second was deleted.
+func (p program) damaged(t *testing.T) (dir string, peer *smtptest.Peer) {
+	t.Helper()
+	dir, peer = p.sound(t)
 	db, err := sql.Open("sqlite", filepath.Join(dir, ".mailblast", "journal.db"))
 	if err == nil {
 		_, err = db.Exec("DELETE FROM outcomes WHERE seq = 2")
@@ -195,4 +202,27 @@ func TestFaultKillInRepair(t *testing.T) {
 	t.Attr("fault", "R13 kill -9 during the repair of a journal, at its writes and moves")
 	t.Attr("expected", "the old journal or the new one, and repairing again goes on")
 	t.Attr("seen", fmt.Sprintf("killed at %d places: always %d sent, 1 unknown, none sent again", killed, accepted-1))
+}
+
+// While a run is under way the answer does not depend on what it is writing just then, and a sound journal is no exception.
+func TestJournalBesideRun(t *testing.T) {
+	t.Parallel()
+	p := build(t)
+	dir, _ := p.sound(t)
+	held, err := lock.Take(context.Background(), filepath.Join(dir, ".mailblast"), "another", lock.Holder{PID: 4711, Host: "here"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"check"}, {"check", "--json"}, {"repair", "--yes"}, {"export"}} {
+		r := p.start(t, dir, append([]string{"journal"}, args...)...)
+		code := r.code(t, time.Minute)
+		if code != exitPaused || !strings.Contains(r.err.String(), "process 4711 on here") || !strings.Contains(r.err.String(), "mailblast status another") {
+			t.Errorf("%v: exit code %d: %s%s", args, code, r.out.String(), r.err.String())
+		}
+	}
+	if err := held.Release(); err != nil {
+		t.Fatal(err)
+	}
+	p.run(t, dir, []int{exitOK}, "journal", "check")
+	p.run(t, dir, []int{exitOK}, "journal", "repair", "--yes")
 }

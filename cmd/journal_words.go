@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/mailblast/mailblast/cmd/screen"
 	"github.com/mailblast/mailblast/delivery/journal/repair"
@@ -35,8 +36,17 @@ func (e *env) printRepaired(f *salvage.Finding, r repair.Result) {
 		e.say("%s may have lost outcomes: %s.\n", screen.Printable(doubt[i].Name), line)
 	}
 	if len(doubt) > 0 {
-		e.say("Nobody who is unknown gets mail by itself. Next: mailblast send (it lists them), mailblast report --only unknown -o csv,\n" +
-			"and to write to them again: mailblast send --retry unknown\n")
+		e.say("Nobody who is unknown gets mail by itself. ")
+	}
+	for i := range doubt {
+		name, _, _ := strings.Cut(doubt[i].Name, "#")
+		name, key, _ := strings.Cut(name, "/")
+		send, about := e.goOn(filepath.Dir(f.File), name, key)
+		e.say("Next: %s (it lists them), %s,\nand to write to them again: %s --retry unknown\n", send,
+			e.typed("report", doubt[i].Name, "--only", "unknown", "-o", "csv"), send)
+		if about != "" {
+			e.say("%s\n", screen.Printable(about))
+		}
 	}
 	if f.Nameless > 0 {
 		e.say("%s lost its name: a campaign that the journal does not know is asked about once, on a terminal.\n", plural(f.Nameless, "run"))
@@ -46,7 +56,7 @@ func (e *env) printRepaired(f *salvage.Finding, r repair.Result) {
 			"written to. Add them again before you send: mailblast suppress import FILE\n")
 	} else if f.SuppressedLost > 0 {
 		e.say("%s of the suppression list are lost: who stood there would be written to. Add them again before you send:\n"+
-			"mailblast suppress import FILE\n", rowsOf(int(f.SuppressedLost), "suppressed"))
+			"%s\n", rowsOf(int(f.SuppressedLost), "suppressed"), e.typed("suppress", "import", "FILE"))
 	}
 }
 

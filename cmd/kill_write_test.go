@@ -160,3 +160,17 @@ func (p program) onWire(t *testing.T) (dir string, peer *smtptest.Peer) {
 	}
 	return dir, peer
 }
+
+// A send without a terminal that finds people whose mail may or may not have gone tells of them, once.
+func TestUnknownFoundIsTold(t *testing.T) {
+	t.Parallel()
+	p := build(t)
+	dir, _ := p.onWire(t)
+	want := fmt.Sprintf("(unknown %d); report: mailblast report ", campaignConnections)
+	if got := p.run(t, dir, []int{exitPartial}, "send"); !strings.Contains(got, want) || strings.Count(got, "\n") != 1 {
+		t.Errorf("%q", got)
+	}
+	if got := p.run(t, dir, []int{exitPartial}, "send"); got != "" {
+		t.Errorf("the second time: %q", got)
+	}
+}

@@ -27,7 +27,7 @@ func (e *env) past(ctx context.Context, args []string) (*past, error) {
 	if err != nil {
 		return nil, err
 	}
-	info, err := lookUp(ctx, book, dir, name, args)
+	info, err := e.lookUp(ctx, book, dir, name, args)
 	if err != nil {
 		return nil, errors.Join(err, book.Close())
 	}
@@ -35,7 +35,7 @@ func (e *env) past(ctx context.Context, args []string) (*past, error) {
 }
 
 // lookUp finds the run that an argument names, or the latest one of a campaign; of any, if that has no name.
-func lookUp(ctx context.Context, book *journal.Book, dir, campaign string, args []string) (info journal.RunInfo, err error) {
+func (e *env) lookUp(ctx context.Context, book *journal.Book, dir, campaign string, args []string) (info journal.RunInfo, err error) {
 	if len(args) > 0 {
 		info, err = book.Find(ctx, args[0])
 	} else {
@@ -43,9 +43,9 @@ func lookUp(ctx context.Context, book *journal.Book, dir, campaign string, args 
 	}
 	switch {
 	case errors.Is(err, journal.ErrNoRun) && len(args) > 0:
-		err = failf(exitNoInput, "%s: there is no such run in %s", args[0], dir).hinted("the latest one: mailblast status")
+		err = failf(exitNoInput, "%s: there is no such run in %s", args[0], dir).hinted("the latest one: %s", e.typed("status"))
 	case errors.Is(err, journal.ErrNoRun) && campaign != "":
-		err = failf(exitNoInput, "%s: nothing was sent yet", campaign).hinted("rehearsals are not remembered; send it with: mailblast send")
+		err = failf(exitNoInput, "%s: nothing was sent yet", campaign).hinted("rehearsals are not remembered; send it with: %s", e.typed("send"))
 	case errors.Is(err, journal.ErrNoRun):
 		err = failf(exitNoInput, "%s: nothing was sent yet", dir)
 	case err != nil:

@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/mailblast/mailblast/delivery/journal"
 	"github.com/mailblast/mailblast/delivery/journal/lock"
@@ -60,7 +59,7 @@ func (e *env) plan(ctx context.Context, p *purging, o purgeOptions, campaign str
 	}
 	var named *journal.RunInfo
 	if !o.all && o.before == "" {
-		info, err := lookUp(ctx, p.book, p.dir, campaign, o.run)
+		info, err := e.lookUp(ctx, p.book, p.dir, campaign, o.run)
 		if err != nil {
 			return err
 		}
@@ -77,7 +76,7 @@ func (e *env) lockAll(ctx context.Context, dir string) (*lock.Held, error) {
 	held, err := lock.Alone(ctx, dir, lock.Holder{PID: e.pid, Host: e.host, Start: e.now(), Doing: "purged"})
 	if other := (*lock.HeldError)(nil); errors.As(err, &other) {
 		return nil, failf(exitPaused, "nothing was purged: %w", err).
-			hinted("all campaigns share this directory; purge it when that has ended: %s", strings.TrimSpace("mailblast status "+other.Holder.Run))
+			hinted("all campaigns share this directory; purge it when that has ended: %s", e.typed(lookOn(other.Holder)...))
 	}
 	if err != nil {
 		return nil, stateFault(err)
@@ -122,7 +121,7 @@ func (e *env) choose(ctx context.Context, p *purging, o purgeOptions, named *jou
 	}
 	if len(open) > 0 {
 		return failf(exitRefused, "not at their end: %s. Nothing was purged", listed(open)).
-			hinted("go on with it first: mailblast send; or purge it by its name: mailblast purge %s", first[0])
+			hinted("%s", e.unended(p, first[0]))
 	}
 	return nil
 }

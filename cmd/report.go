@@ -32,12 +32,14 @@ func (e *env) reportCommand() *cobra.Command {
 		Short:   "Tell what became of everybody in a run",
 		Example: `  mailblast report                                        the latest run
   mailblast report spring-offer/2026-W48 -o json
+  mailblast report --only unknown                         who that is, and why
   mailblast report --only failed -o csv --out failed.csv  to be corrected and sent to again`,
 		Long: "Tell what became of everybody in a run: CAMPAIGN, CAMPAIGN/KEY or CAMPAIGN/KEY#2. Default: the latest run of campaign.yaml\n" +
 			"in this directory, or of the nearest .mailblast. Text and JSON sum up and group those without their mail by reason; csv has\n" +
-			"everybody (or those of one state), with the list's columns for those who failed or are unknown.",
+			"everybody (or those of one state), with the list's columns for those who failed or are unknown. With --only, text has one\n" +
+			"address a line, and why.",
 		Args:        usage(cobra.MaximumNArgs(1)),
-		Annotations: codes(exitOK, exitUsage, exitNoInput, exitIO),
+		Annotations: codes(exitOK, exitUsage, exitNoInput, exitIO, exitRefused),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.run = args
 			return e.runReport(c.Context(), o)
@@ -45,7 +47,7 @@ func (e *env) reportCommand() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVarP(&o.format, "output", "o", "text", "`FORMAT`: "+strings.Join(reportFormats, ", "))
-	f.StringVar(&o.only, "only", "", "with -o csv: only the people of this `STATE`: "+strings.Join(report.States, ", "))
+	f.StringVar(&o.only, "only", "", "only the people of this `STATE`, one a line: "+strings.Join(report.States, ", "))
 	f.StringVar(&o.out, "out", "", "write to `FILE`, which nobody else may read, instead of standard output")
 	must(c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(reportFormats, cobra.ShellCompDirectiveNoFileComp)))
 	must(c.RegisterFlagCompletionFunc("only", cobra.FixedCompletions(report.States, cobra.ShellCompDirectiveNoFileComp)))
@@ -53,20 +55,20 @@ func (e *env) reportCommand() *cobra.Command {
 	return c
 }
 
-func (o reportOptions) check() error {
+func (e *env) checkReport(o reportOptions) error {
 	switch {
 	case !slices.Contains(reportFormats, o.format):
 		return failf(exitUsage, "-o %s: not one of %s", o.format, strings.Join(reportFormats, ", "))
 	case o.only != "" && !slices.Contains(report.States, o.only):
 		return failf(exitUsage, "--only %s: not one of %s", o.only, strings.Join(report.States, ", "))
-	case o.only != "" && o.format != "csv":
-		return failf(exitUsage, "--only narrows the people of -o csv").hinted("mailblast report --only %s -o csv", o.only)
+	case o.only != "" && o.format == "json":
+		return failf(exitUsage, "--only lists people, as text or -o csv: JSON sums up the whole run").hinted("%s", e.typed("report", "--only", o.only, "-o", "csv"))
 	}
 	return nil
 }
 
 func (e *env) runReport(ctx context.Context, o reportOptions) (err error) {
-	if err := o.check(); err != nil {
+	if err := e.checkReport(o); err != nil {
 		return err
 	}
 	ctx, stop := e.interruptible(ctx)
@@ -80,24 +82,32 @@ func (e *env) runReport(ctx context.Context, o reportOptions) (err error) {
 	if err != nil {
 		return stopped(ctx, stateFault(err))
 	}
+	var layout report.TextOptions
+	if o.format == "text" && o.only == "" {
+		layout = e.reading(p.dir, p.info)
+	}
 	if o.out == "" {
 		out := e.out
 		if e.outTTY && o.format == "csv" { // it has the list's values as they are
 			out = &printing{w: out}
 		}
-		return e.writeReport(ctx, out, src, o, report.TextOptions{Width: e.outWidth(), Color: e.color(e.outTTY)})
+		layout.Width, layout.Color = e.outWidth(), e.color(e.outTTY)
+		return e.writeReport(ctx, out, src, o, layout)
 	}
 	f, err := private(o.out)
 	if err != nil {
 		return failf(exitIO, "--out: %w", err)
 	}
-	err = e.writeReport(ctx, f, src, o, report.TextOptions{})
+	err = e.writeReport(ctx, f, src, o, layout)
 	return errors.Join(err, ioFault(f.Close()))
 }
 
 func (e *env) writeReport(ctx context.Context, w io.Writer, src report.Source, o reportOptions, layout report.TextOptions) error {
-	if o.format == "csv" {
+	switch {
+	case o.format == "csv":
 		return stopped(ctx, ioFault(report.CSV(ctx, w, src, o.only)))
+	case o.only != "":
+		return stopped(ctx, ioFault(report.List(ctx, w, src, o.only)))
 	}
 	r, err := report.Build(ctx, src)
 	if err != nil {

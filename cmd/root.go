@@ -7,9 +7,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -23,11 +25,27 @@ func Main() int { return process().main() }
 func (e *env) main() int {
 	root := e.root()
 	root.SetArgs(e.args)
-	err := contained(func() error { return root.ExecuteContext(context.Background()) })
+	var c *cobra.Command
+	err := contained(func() (err error) {
+		c, err = root.ExecuteContextC(context.Background())
+		return err
+	})
+	if c != nil && c.Name() != "send" && unheard(err) {
+		err = nil
+	}
 	if f := diskFault(e.unsaid); f != nil && err == nil { // a reader that has gone has heard enough
 		err = f
 	}
 	return e.explain(err)
+}
+
+// unheard tells that an error is only that the reader of our output has gone, as head does. It has heard enough.
+func unheard(err error) bool {
+	if !errors.Is(err, syscall.EPIPE) {
+		return false
+	}
+	f := judge(err)
+	return errors.Is(f, syscall.EPIPE) && (f.code == exitIO || f.code == exitBug)
 }
 
 // contained calls f on a goroutine that is ours to end well: a panic is an error there.
@@ -55,6 +73,15 @@ func (e *env) root() *cobra.Command {
 	root.SetOut(e.out)
 	root.SetErr(e.err)
 	root.SetHelpTemplate(helpTemplate)
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(c *cobra.Command, args []string) { // cobra would print a fault of standard output, and call that success
+		var text strings.Builder
+		c.SetOut(&text)
+		help(c, args)
+		if _, err := io.WriteString(e.out, text.String()); err != nil {
+			e.unsaid = err
+		}
+	})
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return failf(exitUsage, "%w", err).hinted("%s --help", c.CommandPath())
 	})

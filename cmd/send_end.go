@@ -43,7 +43,7 @@ func (p *pipeline) tell(ctx context.Context, end ending, s *sendScreen) error {
 			p.told = true
 			return p.keepCaptured(ctx)
 		}
-	case p.planned.ToSend > 0:
+	case p.planned.ToSend > 0 || p.found > 0: // who became unknown is told of once
 		_, err := fmt.Fprintln(p.out, r.Receipt(p.layout()))
 		p.unheard = ioFault(err)
 	}

@@ -21,11 +21,13 @@ import (
 
 // plan counts what is to be done, and holds it against what the campaign expects.
 func (p *pipeline) plan(ctx context.Context) (*screen.Plan, error) {
+	doubted := p.run.Before().Unknown
 	pl, err := p.composer.Plan(ctx)
 	if err != nil {
 		return nil, err
 	}
 	info := p.run.Info()
+	p.found = info.Found + p.run.Before().Unknown - doubted
 	v := &screen.Plan{
 		Run: info.Name(), From: p.c.From, Via: p.via(), List: p.listName(), Rehearsal: p.rehearsal(), Limits: p.limits(), Rows: pl.Rows,
 		Already: pl.Past[delivery.Sent], Suppressed: pl.Past[delivery.Suppressed] + pl.Barred,

@@ -91,7 +91,7 @@ func (e *env) machine(asJSON bool, run func() error) error {
 		Exit  int    `json:"exit"`
 		Error string `json:"error"`
 		Hint  string `json:"hint,omitempty"`
-	}{1, "error", f.code, strings.Join(lines, "\n"), f.hint}
+	}{1, "error", f.code, strings.Join(lines, "\n"), e.hint(f)}
 	if f.summed { // the summary was the last line already
 		return err
 	}

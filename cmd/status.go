@@ -57,7 +57,7 @@ func (e *env) statusCommand() *cobra.Command {
 			"CAMPAIGN/KEY#2. Default: the latest run of campaign.yaml in this directory, or of the nearest .mailblast. It can be asked\n" +
 			"at any time; a run in progress does not notice.",
 		Args:        usage(cobra.MaximumNArgs(1)),
-		Annotations: codes(exitOK, exitUsage, exitNoInput, exitIO),
+		Annotations: codes(exitOK, exitUsage, exitNoInput, exitIO, exitRefused),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.run = args
 			return e.machine(o.json, func() error { return e.runStatus(c.Context(), o) })
@@ -84,6 +84,13 @@ func (e *env) runStatus(ctx context.Context, o statusOptions) (err error) {
 		return ioFault(e.json(s))
 	}
 	e.printStatus(s)
+	if s.State == "paused" {
+		send, about := e.goOn(p.dir, p.info.Campaign, p.info.Key)
+		e.say("Go on with: %s\n", send)
+		if about != "" {
+			e.say("%s\n", about)
+		}
+	}
 	return nil
 }
 
@@ -162,8 +169,5 @@ func (e *env) printStatus(s *status) {
 	}
 	for i := range s.Pauses {
 		e.say("  %s\n", screen.Printable(s.Pauses[i].String()))
-	}
-	if s.State == "paused" {
-		e.say("Go on with: mailblast send\n")
 	}
 }

@@ -14,7 +14,7 @@ func (e *env) typed(words ...string) string {
 	if e.dir != "" {
 		line = append(line, "-C", e.dir)
 	}
-	if e.stateIn != "" && !e.set("MAILBLAST_STATE") {
+	if e.stateIn != "" && e.stateIn != e.value("MAILBLAST_STATE") {
 		line = append(line, "--state", e.stateIn)
 	}
 	line = append(line, words...)

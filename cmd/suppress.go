@@ -67,7 +67,7 @@ func (e *env) suppressAddCommand() *cobra.Command {
   grep -h refused mail.log | cut -f2 | mailblast suppress add -`,
 		Long:        "Add addresses, or whole domains as @domain (without their subdomains); - reads them from standard input. What one cannot\nbe understood of is named, the others are added.",
 		Args:        usage(cobra.MinimumNArgs(1)),
-		Annotations: codes(exitOK, exitUsage, exitData, exitIO, exitPaused),
+		Annotations: codes(exitOK, exitUsage, exitData, exitIO, exitPaused, exitRefused),
 		RunE:        func(c *cobra.Command, args []string) error { return e.runSuppressAdd(c.Context(), args, o) },
 	}
 	o.flags(c)
@@ -128,7 +128,7 @@ func (e *env) suppressImportCommand() *cobra.Command {
 			"scope and until; or it is a list of addresses without a line of names. Lines that cannot be understood are named and the\nexit code is " +
 			fmt.Sprint(exitData) + "; the others are added.",
 		Args:        usage(cobra.ExactArgs(1)),
-		Annotations: codes(exitOK, exitUsage, exitData, exitNoInput, exitIO, exitPaused),
+		Annotations: codes(exitOK, exitUsage, exitData, exitNoInput, exitIO, exitPaused, exitRefused),
 		RunE: func(c *cobra.Command, args []string) error {
 			proto, err := o.entry(e.now())
 			if err != nil {
@@ -151,7 +151,7 @@ func (e *env) suppressRemoveCommand() *cobra.Command {
 		Example:     `  mailblast suppress rm ana@acme.example`,
 		Long:        "Take addresses or domains off the list. Who is not on it is named.",
 		Args:        usage(cobra.MinimumNArgs(1)),
-		Annotations: codes(exitOK, exitUsage, exitData, exitNoInput, exitIO, exitPaused),
+		Annotations: codes(exitOK, exitUsage, exitData, exitNoInput, exitIO, exitPaused, exitRefused),
 		RunE: func(c *cobra.Command, args []string) error {
 			return e.suppressing(c.Context(), func(l *ledgerOfBars) error { return l.remove(c.Context(), args, scope) })
 		},

@@ -44,7 +44,7 @@ func (e *env) suppressListCommand() *cobra.Command {
 
 // listCodes words the code of the answer no.
 func listCodes() map[string]string {
-	m := codes(exitOK, exitUsage, exitNoInput, exitIO)
+	m := codes(exitOK, exitUsage, exitNoInput, exitIO, exitRefused)
 	m[exits] = strings.Replace(m[exits], "\n", fmt.Sprintf("\n  %-4d with --check: not suppressed\n", exitNo), 1)
 	return m
 }
@@ -56,7 +56,7 @@ func (e *env) suppressExportCommand() *cobra.Command {
 		Example:     `  mailblast suppress export > suppressed.csv`,
 		Long:        "Write the list to standard output as CSV, in the form that import reads.",
 		Args:        usage(cobra.NoArgs),
-		Annotations: codes(exitOK, exitUsage, exitNoInput, exitIO),
+		Annotations: codes(exitOK, exitUsage, exitNoInput, exitIO, exitRefused),
 		RunE:        func(c *cobra.Command, _ []string) error { return e.exportSuppressed(c.Context()) },
 	}
 }

@@ -26,6 +26,7 @@ type RunInfo struct {
 	Deliveries    int       // that the run is to end with, skipped rows apart
 	Columns       []string  // of the list, when there are kept rows
 	Fresh         bool      // nothing was recorded before this process; for Begin only
+	Found         int       // deliveries that the process before left on the wire, which are unknown since; for Begin only
 	Letter        string    // Spec.Letter of the process before this one; of Runs and Find, the last one's
 	Source        string    // likewise Spec.Source
 	Notes         []string  // what Note added, by all processes

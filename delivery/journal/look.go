@@ -23,11 +23,16 @@ func Look(ctx context.Context, o Options) (*Book, error) {
 	if err == nil || !refusal.NoRoom(err) && !errors.Is(err, syscall.EROFS) && !errors.Is(err, fs.ErrPermission) {
 		return b, err
 	}
-	b, failed := OpenTrial(ctx, o)
-	if failed != nil {
-		return nil, errors.Join(err, failed)
+	return lookAtCopy(ctx, o, err)
+}
+
+// lookAtCopy opens a copy of a journal that cannot be written, and why says why.
+func lookAtCopy(ctx context.Context, o Options, why error) (*Book, error) {
+	b, err := OpenTrial(ctx, o)
+	if err != nil {
+		return nil, errors.Join(why, err)
 	}
-	b.stop(fmt.Errorf("only a copy is open, to be read: %w", err)) // what is written to it would be gone
+	b.stop(fmt.Errorf("only a copy is open, to be read: %w", why)) // what is written to it would be gone
 	return b, nil
 }
 

@@ -58,6 +58,7 @@ func (g *beginning) settle(ctx context.Context, tx *store.Tx) (any bool, err err
 			return false, err
 		}
 	}
+	g.run.info.Found = len(s.open)
 	g.row.settledOutcome, g.row.settledIntent = tx.Meta.Outcomes, tx.Meta.Intents
 	err = tx.GetContext(ctx, &any, `SELECT EXISTS (SELECT 1 FROM outcomes WHERE seq > ? AND run = ?)`, g.row.firstOutcome, int64(run))
 	return any, err

@@ -39,6 +39,16 @@ func CSV(ctx context.Context, w io.Writer, s Source, only string) error {
 	return nil
 }
 
+// state is what a delivery's outcome counts as, one of States.
+func state(s delivery.Status) string {
+	if !s.Final() {
+		return "pending"
+	}
+	return s.String()
+}
+
+func (s *Skipped) why() string { return fmt.Sprintf("row %d: %s: %s", s.Number, s.Class, s.Text) }
+
 // table is a CSV file in the making.
 type table struct {
 	w       *csv.Writer
@@ -74,10 +84,7 @@ func (t *table) outcomes(ctx context.Context, only string) error {
 		if err != nil {
 			return err
 		}
-		state := o.Status.String()
-		if !o.Status.Final() {
-			state = "pending"
-		}
+		state := state(o.Status)
 		if only != "" && state != only {
 			continue
 		}
@@ -116,8 +123,7 @@ func (t *table) skipped(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		text := fmt.Sprintf("row %d: %s: %s", row.Number, row.Class, row.Text)
-		t.row(row.To, nil, "skipped", safe(text), "", "", "")
+		t.row(row.To, nil, "skipped", safe(row.why()), "", "", "")
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ type TextOptions struct {
 	People   int    // failed and unknown people to list by name; 0 is 20
 	Send     string // the command that sends the campaign; empty is "mailblast send"
 	GoOn     string // the command that goes on with what was begun, where the run is not finished; empty is Send
+	About    string // what is to be known of these commands, told before them; empty: nothing
 	Report   string // the command that tells of a run later on, without the run's name; empty is "mailblast report"
 	Rehearse string // what to do after a run that nobody remembers, in place of these commands; empty: it is remembered
 }
@@ -124,12 +125,16 @@ func (r *Report) next(o TextOptions) []string {
 	switch {
 	case o.Rehearse != "":
 		return []string{"  " + o.Rehearse}
+	case r.Pending == 0 && r.Failed+r.Unknown == 0:
+		return []string{"  Read this again: " + tell}
+	case o.About != "":
+		about := "  " + o.About
+		o.About = ""
+		return append([]string{about}, r.next(o)...)
 	case r.Pending > 0 && len(r.Pauses) > 0 && r.Failed > 0:
 		return wrap("  When the cause is mended: "+o.GoOn+between+"those refused before it paused: "+o.Send+" --retry failed", between, o.Width)
 	case r.Pending > 0, r.Finished == nil && o.GoOn != o.Send:
 		return []string{"  Go on: " + o.GoOn}
-	case r.Failed+r.Unknown == 0:
-		return []string{"  Read this again: " + tell}
 	}
 	if r.nameless == r.Failed+r.Unknown {
 		return r.onceMore(o)

@@ -1,0 +1,84 @@
+package cmd
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/mailblast/mailblast/cmd/campaign"
+	"github.com/mailblast/mailblast/delivery/journal"
+	"github.com/mailblast/mailblast/delivery/report"
+)
+
+// goOn is the command that goes on with a run of the state in dir. Where the campaign's file is not known for certain, the command has FILE in
+// its place, which sends nothing, and about says so: another campaign's people must not get mail by it.
+func (e *env) goOn(dir, name, key string) (send, about string) {
+	words := []string{"send"}
+	switch path := e.fileOf(dir, name); path {
+	case defaultFile:
+	case "":
+		words, about = append(words, "FILE"), fmt.Sprintf("FILE is the file of the campaign %s, which was not found here", name)
+	default:
+		words = append(words, path)
+	}
+	if key != "" {
+		words = append(words, "--run", key)
+	}
+	return e.typed(words...), about
+}
+
+// mostFiles is how many files are read in search of a campaign's.
+const mostFiles = 100
+
+// fileOf finds the file of a campaign, here or beside its state; empty: none, or which of them is not certain. A file that keeps
+// its state elsewhere has another run of that name.
+func (e *env) fileOf(dir, name string) string {
+	is := func(path string) bool {
+		c, err := campaign.Load(path, campaign.Options{Env: e.lookup, EnvFile: e.envFile})
+		return err == nil && c.Name == name && (e.stateIn != "" || c.State == dir)
+	}
+	if is(defaultFile) {
+		return defaultFile
+	}
+	var files []string
+	here := absolute(".")
+	for _, folder := range []string{here, filepath.Dir(dir)} {
+		found, _ := os.ReadDir(folder) // what cannot be read is not found
+		for _, f := range found {
+			if slices.Contains([]string{".yaml", ".yml"}, filepath.Ext(f.Name())) {
+				files = append(files, filepath.Join(folder, f.Name()))
+			}
+		}
+	}
+	slices.Sort(files)
+	files = slices.Compact(files)
+	if len(files) > mostFiles {
+		return ""
+	}
+	files = slices.DeleteFunc(files, func(path string) bool { return !is(path) })
+	if len(files) != 1 {
+		return ""
+	}
+	if rel, err := filepath.Rel(here, files[0]); err == nil && filepath.IsLocal(rel) {
+		return rel
+	}
+	return files[0]
+}
+
+// unended is what to do about a run that purge leaves alone because it is not at its end.
+func (e *env) unended(p *purging, run string) string {
+	send := e.typed("send", "FILE")
+	for _, d := range p.runs {
+		if d.info.Name() == run {
+			send, _ = e.goOn(p.dir, d.info.Campaign, d.info.Key)
+		}
+	}
+	return fmt.Sprintf("go on with it first: %s; or purge it by its name: %s", send, e.typed("purge", run))
+}
+
+// reading is the form of the report of an earlier run on standard output.
+func (e *env) reading(dir string, info journal.RunInfo) report.TextOptions {
+	send, about := e.goOn(dir, info.Campaign, info.Key)
+	return report.TextOptions{Send: send, About: about, Report: e.typed("report")}
+}
