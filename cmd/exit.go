@@ -100,14 +100,6 @@ func (e *env) hint(f *fault) string {
 	return f.hint + e.typed(f.then...)
 }
 
-// lookOn is the command that tells how far the holder of a lock has got.
-func lookOn(h lock.Holder) []string {
-	if h.Run == "" {
-		return []string{"status"}
-	}
-	return []string{"status", h.Run}
-}
-
 // judge finds what an error of any room means for the user.
 func judge(err error) *fault {
 	var (
@@ -130,7 +122,10 @@ func judge(err error) *fault {
 	case errors.As(err, new(*rows.Error)):
 		return rowsFault(err)
 	case errors.As(err, &locked):
-		return &fault{code: exitPaused, err: fmt.Errorf("%w", locked), hint: "look on with: ", then: lookOn(locked.Holder)}
+		if locked.Holder.Run == "" { // the whole directory, which has no status
+			return failf(exitPaused, "%w", locked).hinted("try again in a moment")
+		}
+		return &fault{code: exitPaused, err: fmt.Errorf("%w", locked), hint: "look on with: ", then: []string{"status", locked.Holder.Run}}
 	case errors.As(err, &other):
 		return &fault{code: exitPaused, err: other, hint: "only one machine sends a campaign at a time: look on there with mailblast status"}
 	case errors.As(err, &lost):

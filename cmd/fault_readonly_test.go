@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/mailblast/mailblast/delivery/journal/journaltest"
 	"github.com/mailblast/mailblast/delivery/smtptest"
 )
 
@@ -52,6 +53,38 @@ func TestFaultReadOnly(t *testing.T) {
 	t.Attr("fault", "R11 read-only state directory, from the start")
 	t.Attr("expected", "send and suppress add: exit 73 with the file named, nothing sent; status, report, suppress list as ever")
 	t.Attr("seen", fmt.Sprintf("as expected, with the log of a killed process and without: none of the other %d letters left", len(people)-before))
+}
+
+// A journal that cannot be written is not purged, and nobody is told that it was, even where the locks can be had.
+func TestFaultPurgeReadOnly(t *testing.T) {
+	t.Parallel()
+	set := setting{peer: wellBehaved(), queues: 1, pipelines: true}
+	peer := smtptest.Start(t, set.peer)
+	dir := set.folder(t, peer.Port())
+	people := set.grow(t, dir, 0, 3)
+	v := mount(t, dir, 16<<10)
+	v.mb.run(t, dir, []int{exitOK}, "send", "-y")
+	v.do("mount -o remount,ro '%s/.mailblast'", dir)
+	v.do("mount -t tmpfs -o size=64k,mode=700 none '%s/.mailblast/locks'", dir)
+	for _, args := range [][]string{{"purge", "--yes"}, {"purge", "--all", "--yes"}} {
+		r := v.mb.start(t, dir, args...)
+		r.refused(t, "/.mailblast/", "read-only file system")
+		if strings.Contains(r.out.String(), "purged") {
+			t.Errorf("%s", r.out.String())
+		}
+	}
+	if got := journaltest.Traces(t, v.view, people); len(got) != len(people) {
+		t.Errorf("only %q are left", got)
+	}
+	v.do("umount '%s/.mailblast/locks'", dir)
+	v.do("mount -o remount,rw '%s/.mailblast'", dir)
+	v.mb.run(t, dir, []int{exitOK}, "purge", "--yes")
+	if got := journaltest.Traces(t, v.view, people); len(got) > 0 {
+		t.Errorf("left: %q", got)
+	}
+	t.Attr("fault", "P12 the journal cannot be written, a purge")
+	t.Attr("expected", "exit 73 with the file named; nothing is said to be purged, and nothing is")
+	t.Attr("seen", "as expected; all is purged once it can be written")
 }
 
 // What else is written on a full disk: what does not fit is named, and nothing panics.

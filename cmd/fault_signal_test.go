@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,16 +22,18 @@ func TestFaultTerminate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := build(t)
-			s := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0", Scripts: []string{"dot#5: wait 700ms; ok"}})
+			first := slices.Repeat([]string{"dot#5: hold; ok"}, 1+campaignConnections)
+			s := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0", Scripts: append(first, "")})
 			dir, people := campaignOf(t, s, 100, campaignConnections, "")
 			r := p.start(t, dir, "send", "-y")
-			// each of the connections waits for the reply to its fifth letter then; the preflight has one of its own
-			if err := r.when(t, func() bool { return s.Accepted() >= 4*campaignConnections }); err != nil {
+			// each of the connections waits for the reply to its fifth letter; the preflight has one of its own
+			if err := r.when(t, func() bool { return s.Held() == campaignConnections }); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(50 * time.Millisecond)
 			must(r.Process.Signal(c.sig))
 			start := time.Now()
+			time.Sleep(700 * time.Millisecond)
+			s.Release()
 			code := r.code(t, 20*time.Second)
 			took, accepted := time.Since(start), s.Accepted()
 			if said := r.err.String(); code != c.code || !strings.Contains(said, "run again to continue: mailblast send") {

@@ -30,7 +30,7 @@ func (p *pipeline) guardCampaign(ctx context.Context) error {
 		return err
 	}
 	p.later(server.Close)
-	g, err := guard.Take(ctx, guard.Options{Connect: server.Connect, News: server.News(), Campaign: p.c.Name, Patience: 4 * p.o.patience, Log: p.log,
+	g, err := guard.Take(ctx, guard.Options{Connect: server.Connect, Cut: server.Cut, News: server.News(), Campaign: p.c.Name, Patience: 4 * p.o.patience, Log: p.log,
 		Me: guard.Holder{PID: p.pid, Host: p.host, Start: p.now()}})
 	switch {
 	case err == nil && g == nil:

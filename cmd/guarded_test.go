@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -207,6 +208,30 @@ func TestFaultLockTaken(t *testing.T) {
 	t.Attr("fault", "R16 the lock is lost, and another machine takes it")
 	t.Attr("expected", "exit code 75 naming the other; nobody is unknown, nothing is sent after that")
 	t.Attr("seen", fmt.Sprintf("exit code %d, %d letters, states %v", code, sent, states))
+}
+
+// The database's host dies without a word while mail is sent: the second interrupt ends everything all the same.
+func TestFaultDatabaseSilent(t *testing.T) {
+	t.Parallel()
+	p, b := build(t), newPeopled(t, 40)
+	way, vanish, _ := pgtest.Behind(t, b.dsn)
+	r := p.start(t, b.machine(t, way, everybody), "send", "-y")
+	b.mail(t, r)
+	b.lockSession(t, r)
+	vanish()
+	time.Sleep(1100 * time.Millisecond) // into a look at the lock
+	must(r.Process.Signal(syscall.SIGINT))
+	time.Sleep(50 * time.Millisecond)
+	must(r.Process.Signal(syscall.SIGINT))
+	begun := time.Now()
+	code := r.code(t, 20*time.Second)
+	took := time.Since(begun)
+	if code != exitInterrupted || took > time.Second || b.peer.Accepted() != 0 {
+		t.Errorf("exit code %d after %v, %d letters\n%s", code, took, b.peer.Accepted(), r.err.String())
+	}
+	t.Attr("fault", "R6 a second SIGINT while the database's host is silent")
+	t.Attr("expected", "exit within 1 s")
+	t.Attr("seen", fmt.Sprintf("exit code %d after %d ms", code, took.Milliseconds()))
 }
 
 // overheard waits for a word of a program.

@@ -71,6 +71,9 @@ func (e *env) runJournalExport(ctx context.Context, args []string, o exportOptio
 	if err := e.writeExport(ctx, w, f, only, o); err != nil {
 		return stopped(ctx, err)
 	}
+	if err := w.Still(); err != nil { // rows may have been moved past the reading
+		return stopped(ctx, e.wreckFault(filepath.Dir(w.File()), err))
+	}
 	if !f.Sound() {
 		return failf(exitIO, "%s is damaged: this is what is intact", f.File).hinted("what is wrong with it: %s", e.typed("journal", "check"))
 	}

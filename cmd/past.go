@@ -27,40 +27,36 @@ func (e *env) past(ctx context.Context, args []string) (*past, error) {
 	if err != nil {
 		return nil, err
 	}
-	var info journal.RunInfo
-	if len(args) > 0 {
-		name = args[0]
-		info, err = book.Find(ctx, name)
-	} else {
-		info, err = book.Latest(ctx, name)
-	}
-	switch {
-	case errors.Is(err, journal.ErrNoRun) && len(args) > 0:
-		err = failf(exitNoInput, "%s: there is no such run in %s", name, dir).hinted("the latest one: %s", e.typed("status"))
-	case errors.Is(err, journal.ErrNoRun) && name != "":
-		err = failf(exitNoInput, "%s: nothing was sent yet", name).hinted("rehearsals are not remembered; send it with: %s", e.typed("send"))
-	case errors.Is(err, journal.ErrNoRun):
-		err = failf(exitNoInput, "%s: nothing was sent yet", dir)
-	case err != nil:
-		err = stateFault(err)
-	}
+	info, err := e.lookUp(ctx, book, dir, name, args)
 	if err != nil {
 		return nil, errors.Join(err, book.Close())
 	}
 	return &past{book: book, info: info, dir: dir}, nil
 }
 
-// oldBook opens a journal that is there already.
+// lookUp finds the run that an argument names, or the latest one of a campaign; of any, if that has no name.
+func (e *env) lookUp(ctx context.Context, book *journal.Book, dir, campaign string, args []string) (info journal.RunInfo, err error) {
+	if len(args) > 0 {
+		info, err = book.Find(ctx, args[0])
+	} else {
+		info, err = book.Latest(ctx, campaign)
+	}
+	switch {
+	case errors.Is(err, journal.ErrNoRun) && len(args) > 0:
+		err = failf(exitNoInput, "%s: there is no such run in %s", args[0], dir).hinted("the latest one: %s", e.typed("status"))
+	case errors.Is(err, journal.ErrNoRun) && campaign != "":
+		err = failf(exitNoInput, "%s: nothing was sent yet", campaign).hinted("rehearsals are not remembered; send it with: %s", e.typed("send"))
+	case errors.Is(err, journal.ErrNoRun):
+		err = failf(exitNoInput, "%s: nothing was sent yet", dir)
+	case err != nil:
+		err = stateFault(err)
+	}
+	return info, err
+}
+
+// oldBook opens a journal that is there already, to read it.
 func (e *env) oldBook(ctx context.Context, dir string) (*journal.Book, error) {
-	ok, err := journal.Exists(dir)
-	if err != nil {
-		return nil, stateFault(err)
-	}
-	if !ok {
-		return nil, failf(exitNoInput, "%s: there is no journal: nothing was sent yet", dir).
-			hinted("rehearsals are not remembered; another directory: -C DIR or --state DIR")
-	}
-	if err := ours(dir); err != nil {
+	if err := oldState(dir); err != nil {
 		return nil, err
 	}
 	book, err := journal.Look(ctx, journal.Options{Dir: dir})
@@ -68,6 +64,19 @@ func (e *env) oldBook(ctx context.Context, dir string) (*journal.Book, error) {
 		return nil, stateFault(err)
 	}
 	return book, nil
+}
+
+// oldState makes sure that a state directory is ours and has a journal.
+func oldState(dir string) error {
+	ok, err := journal.Exists(dir)
+	if err != nil {
+		return stateFault(err)
+	}
+	if !ok {
+		return failf(exitNoInput, "%s: there is no journal: nothing was sent yet", dir).
+			hinted("rehearsals are not remembered; another directory: -C DIR or --state DIR")
+	}
+	return ours(dir)
 }
 
 // whereabouts gives the state directory, and the campaign of this directory if it has one. A campaign that is being

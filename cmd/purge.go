@@ -32,8 +32,8 @@ func (e *env) purgeCommand() *cobra.Command {
   mailblast purge --before 2026-01-01 --yes         of runs that ended before that day; for cron
   mailblast purge --all`,
 		Long: "Delete the personal data of recipients from the state directory for good: their addresses, what servers said, the hosts that\n" +
-			"took their mail, rows kept for the report, temporary files, letters (.eml) and reports that lie there. RUN is CAMPAIGN,\n" +
-			"CAMPAIGN/KEY or CAMPAIGN/KEY#2; the default is the latest run.\n\n" +
+			"took their mail, rows kept for the report, temporary files; letters (.eml) and reports, too, if the directory is .mailblast and\n" +
+			"no campaign.yaml lies in it. RUN is CAMPAIGN, CAMPAIGN/KEY or CAMPAIGN/KEY#2; the default is the latest run.\n\n" +
 			"What stays: of each delivery a keyed MAC, of which no address can be read, its outcome, codes and times, so that a later send\n" +
 			"still skips whoever has the letter and report still counts; the secret; and the suppression list, which protects the people\n" +
 			"on it. A run that has pending, deferred or unknown deliveries is purged only when RUN names it. Nothing in this state\n" +
@@ -80,7 +80,7 @@ func (e *env) runPurge(ctx context.Context, o purgeOptions) (err error) {
 	if err := e.confirmPurge(ctx, p, o); err != nil {
 		return stopped(ctx, err)
 	}
-	return stopped(ctx, e.purge(ctx, p))
+	return stopped(ctx, e.purge(ctx, p, o.yes))
 }
 
 // confirmPurge shows what will be lost, and asks where somebody is there to answer. Where nobody is, nothing is lost.
@@ -104,7 +104,7 @@ func (e *env) confirmPurge(ctx context.Context, p *purging, o purgeOptions) erro
 }
 
 // purge does it: first the journal, so that a file that cannot be removed keeps nothing else.
-func (e *env) purge(ctx context.Context, p *purging) error {
+func (e *env) purge(ctx context.Context, p *purging, unasked bool) error {
 	if len(p.runs)+len(p.files) == 0 {
 		e.say("nothing to purge (%s)\n", screen.Printable(p.dir))
 		return e.tellLeft(p)
@@ -124,6 +124,9 @@ func (e *env) purge(ctx context.Context, p *purging) error {
 		return failf(exitIO, "%w", err).hinted("the journal is purged; remove these yourself, or run it again")
 	}
 	e.say("purged %s\n", p.sum())
+	if unasked && len(p.files) > 0 { // nobody was shown them before
+		e.say("removed: %s\n", listed(folded(p.files)))
+	}
 	e.say("the suppression list stays (%s): it protects the people on it; mailblast suppress rm takes somebody off\n", verb(p.barred, "entry", "entries"))
 	return e.tellLeft(p)
 }
@@ -131,7 +134,7 @@ func (e *env) purge(ctx context.Context, p *purging) error {
 // tellLeft names what nobody can judge but the user.
 func (e *env) tellLeft(p *purging) error {
 	if len(p.left) > 0 {
-		e.say("left alone, as mailblast did not write it or it is of other runs, too; look whether it names people: %s\n", listed(p.left))
+		e.say("left alone, as mailblast did not write it or it is of other runs, too; look whether it names people: %s\n", listed(folded(p.left)))
 	}
 	return nil
 }

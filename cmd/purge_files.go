@@ -6,65 +6,103 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
 )
 
-// leftovers lists what lies in a state directory, below it: the files of people that mailblast writes, to be removed, and
-// files that nobody can judge. Journals that were set aside are removed with all.
+// leavings are what lies in a state directory, below it: what is removed, and files that nobody can judge but the user.
+type leavings struct {
+	dir          string
+	all          bool // journals that were set aside, too
+	alone        bool // nothing but mailblast is at home there
+	remove, left []string
+}
+
+// leftovers finds the files of people that mailblast wrote. In a directory that may be the user's own, too, only those are ours
+// whose names mailblast alone gives: a letter or a report there may be one that somebody keeps.
 func leftovers(dir string, all bool) (remove, left []string, err error) {
-	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || path == dir {
-			return err
-		}
-		name, err := filepath.Rel(dir, path)
-		if err != nil {
-			return err
-		}
-		skip := error(nil)
-		if d.IsDir() {
-			skip = fs.SkipDir
-		}
-		switch {
-		case strings.HasPrefix(name, "journal.damaged"):
-			if all {
-				remove = append(remove, name)
-			} else {
-				left = append(left, name)
-			}
-			return skip
-		case name == "locks":
-			return skip
-		case stays(name) || d.IsDir():
-			return nil
-		case filepath.Dir(name) == "." || !strings.HasPrefix(name, "tmp"+string(filepath.Separator)):
-			ours, err := ofPeople(path, d)
-			if err != nil {
-				return err
-			}
-			if !ours {
-				left = append(left, name)
-				return nil
-			}
-		}
-		remove = append(remove, name)
-		return nil
-	})
+	l := &leavings{dir: dir, all: all}
+	if l.alone, err = itsOwn(dir); err == nil {
+		err = fs.WalkDir(os.DirFS(dir), ".", l.see) // the directory itself may be a link
+	}
 	if err != nil {
 		return nil, nil, failf(exitIO, "%w", err)
 	}
-	return remove, left, nil
+	return l.remove, l.left, nil
 }
 
-// stays tells of a file that has nothing of people, or is purged as what it is: the journal. A draft is of a secret or a schema
-// that a killed process was about to make.
-func stays(name string) bool {
-	switch name {
-	case ".gitignore", "schema.json", "secret":
-		return true
+// itsOwn tells of a state directory that was made to be one: by its name, and as no campaign lies in it.
+func itsOwn(dir string) (bool, error) {
+	if filepath.Base(dir) != ".mailblast" {
+		return false, nil
 	}
-	return filepath.Dir(name) == "." && (strings.HasPrefix(name, "journal.") || strings.HasSuffix(name, ".new")) || filepath.Base(name) == outMark
+	_, err := os.Lstat(filepath.Join(dir, defaultFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	return false, err
+}
+
+// disposal is what becomes of a file or a folder.
+type disposal int
+
+const (
+	stays  disposal = iota // it has nothing of people, or is purged as what it is: the journal
+	opened                 // a folder: look at what is in it
+	goes
+	told // to the user, who must judge it
+)
+
+func (l *leavings) see(name string, d fs.DirEntry, err error) error {
+	if err != nil || name == "." {
+		return err
+	}
+	f, err := l.judge(name, d)
+	switch f {
+	case goes:
+		l.remove = append(l.remove, name)
+	case told:
+		l.left = append(l.left, name)
+	}
+	if err == nil && d.IsDir() && f != opened {
+		err = fs.SkipDir
+	}
+	return err
+}
+
+var (
+	// ownNames are of files without anything of people, and of the journal. A draft is of a secret or a schema that a killed
+	// process was about to make.
+	ownNames = regexp.MustCompile(`^((\.gitignore|schema\.json|secret)(\.[A-Z2-7]+\.new)?|journal\.(db(-wal|-shm|-journal)?|mark|runs|ballast|probe))$`)
+	// tempNames are of what a process that was killed leaves of a run.
+	tempNames = regexp.MustCompile(`^tmp/((rows|stdin|strings|repeats|attachments|pins|\.spill)-[0-9]+$|mailblast-capture-[0-9]+/)`)
+)
+
+func (l *leavings) judge(name string, d fs.DirEntry) (disposal, error) {
+	switch {
+	case d.IsDir() && name == "journal.repair", tempNames.MatchString(name) && !d.IsDir():
+		return goes, nil // a repair that was cut begins anew, and none is under way
+	case d.IsDir() && strings.HasPrefix(name, "journal.damaged-"):
+		if l.all {
+			return goes, nil
+		}
+		return told, nil
+	case d.IsDir() && name != "locks":
+		return opened, nil
+	case d.IsDir() || ownNames.MatchString(name) || path.Base(name) == outMark:
+		return stays, nil
+	case !l.alone:
+		return told, nil
+	case strings.HasPrefix(name, "tmp/"):
+		return goes, nil
+	}
+	ours, err := ofPeople(filepath.Join(l.dir, name), d)
+	if ours && err == nil {
+		return goes, nil
+	}
+	return told, err
 }
 
 // How what mailblast writes of people begins: reports as JSON and text, events of a send, letters as mbox. A report as CSV is
@@ -75,14 +113,14 @@ var (
 )
 
 // ofPeople tells whether mailblast wrote a file of people: a letter or a report.
-func ofPeople(path string, d fs.DirEntry) (bool, error) {
+func ofPeople(file string, d fs.DirEntry) (bool, error) {
 	if !d.Type().IsRegular() {
 		return false, nil
 	}
-	if strings.EqualFold(filepath.Ext(path), ".eml") {
+	if strings.EqualFold(filepath.Ext(file), ".eml") {
 		return true, nil
 	}
-	f, err := os.Open(path)
+	f, err := os.Open(file)
 	if err != nil {
 		return false, err
 	}
@@ -96,12 +134,11 @@ func ofPeople(path string, d fs.DirEntry) (bool, error) {
 func (p *purging) remove() error {
 	var errs []error
 	for _, name := range p.files {
-		path := filepath.Join(p.dir, name)
-		if err := os.RemoveAll(path); err != nil {
+		if err := os.RemoveAll(filepath.Join(p.dir, name)); err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		for d := filepath.Dir(name); d != "." && d != "tmp"; d = filepath.Dir(d) {
+		for d := path.Dir(name); d != "." && d != "tmp"; d = path.Dir(d) {
 			if os.Remove(filepath.Join(p.dir, d)) != nil {
 				break // it holds more
 			}

@@ -3,11 +3,6 @@ package cmd
 import (
 	"context"
 	"errors"
-	"io/fs"
-	"net/url"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/mailblast/mailblast/delivery/journal"
@@ -19,7 +14,7 @@ import (
 type purging struct {
 	book   *journal.Book
 	dir    string
-	locks  []*lock.Held
+	held   *lock.Held // the state directory as a whole
 	runs   []doomed
 	files  []string // to be removed, below dir
 	left   []string // that may hold personal data, below dir
@@ -34,74 +29,60 @@ type doomed struct {
 
 func (p *purging) close() error {
 	var errs []error
-	for _, h := range p.locks {
-		errs = append(errs, h.Release())
+	if p.book != nil {
+		errs = append(errs, p.book.Close())
 	}
-	return errors.Join(append(errs, p.book.Close())...)
+	return errors.Join(append(errs, p.held.Release())...)
 }
 
-// toPurge finds out what is to be deleted, under the locks of all campaigns: they share the journal's file and the temporary
-// files. What lies there before the locks are had is nobody's afterwards, as a campaign is locked before it makes any.
-func (e *env) toPurge(ctx context.Context, o purgeOptions) (p *purging, err error) {
-	p = &purging{}
-	var named *journal.RunInfo
-	if o.all || o.before != "" {
-		p.dir, _ = e.whereabouts()
-		if p.book, err = e.oldBook(ctx, p.dir); err != nil {
-			return nil, err
-		}
-	} else {
-		past, err := e.past(ctx, o.run)
-		if err != nil {
-			return nil, err
-		}
-		p.dir, p.book, named = past.dir, past.book, &past.info
+// toPurge finds out what is to be deleted, with the state directory to itself: campaigns share the journal's file and the
+// temporary files, and a repair puts another journal in the place of this one. The journal is the one in the directory, which
+// must be one that can be written: a purge of a copy, which readers make do with, would leave all as it is.
+func (e *env) toPurge(ctx context.Context, o purgeOptions) (*purging, error) {
+	dir, campaign := e.whereabouts()
+	if err := oldState(dir); err != nil {
+		return nil, err
 	}
-	if p.files, p.left, err = leftovers(p.dir, o.all); err == nil {
-		err = e.lockAll(ctx, p)
-	}
-	if err == nil {
-		err = e.choose(ctx, p, o, named)
-	}
+	held, err := e.lockAll(ctx, dir)
 	if err != nil {
+		return nil, err
+	}
+	p := &purging{dir: dir, held: held}
+	if err := e.plan(ctx, p, o, campaign); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
 	return p, nil
 }
 
-// lockAll takes the locks of all campaigns that the journal or the directory of locks knows.
-func (e *env) lockAll(ctx context.Context, p *purging) error {
-	runs, err := p.book.Runs(ctx, "", 0)
-	if err != nil {
+func (e *env) plan(ctx context.Context, p *purging, o purgeOptions, campaign string) (err error) {
+	if p.book, err = journal.Open(ctx, journal.Options{Dir: p.dir}); err != nil {
 		return stateFault(err)
 	}
-	entries, err := os.ReadDir(filepath.Join(p.dir, "locks"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return failf(exitIO, "%w", err)
-	}
-	var names []string
-	for _, r := range runs {
-		names = append(names, r.Campaign)
-	}
-	for _, each := range entries {
-		if base, ok := strings.CutSuffix(each.Name(), ".lock"); ok {
-			if name, err := url.PathUnescape(base); err == nil {
-				names = append(names, name)
-			}
-		}
-	}
-	slices.Sort(names)
-	for _, name := range slices.Compact(names) {
-		held, err := lock.Take(ctx, p.dir, name, lock.Holder{PID: e.pid, Host: e.host, Start: e.now(), Run: name, Doing: "purged"})
-		if errors.As(err, new(*lock.HeldError)) {
-			return failf(exitPaused, "nothing was purged: %w", err).hinted("all campaigns share this directory; purge it when that has ended: %s", e.typed("status", name))
-		}
+	var named *journal.RunInfo
+	if !o.all && o.before == "" {
+		info, err := e.lookUp(ctx, p.book, p.dir, campaign, o.run)
 		if err != nil {
-			return stateFault(err)
+			return err
 		}
-		p.locks = append(p.locks, held)
+		named = &info
 	}
-	return nil
+	if p.files, p.left, err = leftovers(p.dir, o.all); err != nil {
+		return err
+	}
+	return e.choose(ctx, p, o, named)
+}
+
+// lockAll keeps every campaign out, those that never sent anything as well.
+func (e *env) lockAll(ctx context.Context, dir string) (*lock.Held, error) {
+	held, err := lock.Alone(ctx, dir, lock.Holder{PID: e.pid, Host: e.host, Start: e.now(), Doing: "purged"})
+	if other := (*lock.HeldError)(nil); errors.As(err, &other) {
+		return nil, failf(exitPaused, "nothing was purged: %w", err).
+			hinted("all campaigns share this directory; purge it when that has ended: %s", e.typed(strings.Fields("status "+other.Holder.Run)...))
+	}
+	if err != nil {
+		return nil, stateFault(err)
+	}
+	return held, nil
 }
 
 // choose picks the runs, and refuses those that are not at their end unless a person has named them.

@@ -1,8 +1,10 @@
 package cmd
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -10,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mailblast/mailblast/delivery/journal/journaltest"
 	"github.com/mailblast/mailblast/delivery/journal/lock"
@@ -124,39 +127,6 @@ func purgePlaces(rng *rand.Rand) (all []place) {
 	return all
 }
 
-// What is left of files that nobody can judge is named, and what is known to hold nothing of people stays.
-func TestLeftovers(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	for name, text := range map[string]string{
-		"secret": "x", ".gitignore": "*", "schema.json": "{}", "journal.db": "x", "journal.db-wal": "x", "journal.runs": "x", "journal.ballast": "x",
-		"secret.ABC.new": "x", "locks/lab.lock": "x", "letters/" + outMark: "x",
-		"tmp/rows-1": "", "tmp/mailblast-capture-1/segment": "", "a.eml": "", "captured/b.EML": "", "one.mbox": "From mailblast Sat Nov 28 12:00:00 2026\nTo: x",
-		"r.json": "{\n  \"v\": 1,\n  \"run\": \"lab\"", "events.jsonl": `{"v":1,"type":"plan","run":"lab"}`, "r.txt": "lab finished in 3s\n  sent    2   1%",
-		"r.csv": "email,näme,state,error,smtp_code,enhanced_code,tried_at\na,b", "open.txt": "lab/w1 not finished, 3s so far\n  sent    2",
-		"optouts.csv": "email,reason\na@b.example,x\n", "mine.json": `{"v": 1, "other": 2}`, "journal.damaged-1/journal.db": "x",
-	} {
-		path := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	gone := []string{"a.eml", "captured/b.EML", "events.jsonl", "one.mbox", "open.txt", "r.csv", "r.json", "r.txt", "tmp/mailblast-capture-1/segment", "tmp/rows-1"}
-	for all, left := range map[bool][]string{false: {"journal.damaged-1", "mine.json", "optouts.csv"}, true: {"mine.json", "optouts.csv"}} {
-		want := gone
-		if all {
-			want = slices.Sorted(slices.Values(append(slices.Clone(gone), "journal.damaged-1")))
-		}
-		got, alone, err := leftovers(dir, all)
-		if err != nil || !slices.Equal(got, want) || !slices.Equal(alone, left) {
-			t.Errorf("all %v: to be removed %q, left %q, %v", all, got, alone, err)
-		}
-	}
-}
-
 // A person is shown what goes and is asked; anything but yes changes nothing. A send that comes meanwhile is told why it may not.
 func TestPurgeAsks(t *testing.T) {
 	t.Parallel()
@@ -172,20 +142,66 @@ func TestPurgeAsks(t *testing.T) {
 	if got := journaltest.Traces(t, state, []string{"ana@x.test", "bob@x.test"}); len(got) != 2 {
 		t.Fatalf("only %q are left", got)
 	}
-	held, err := lock.Take(t.Context(), state, "lab", lock.Holder{PID: 4711, Host: "there", Run: "lab", Doing: "purged"})
+	held, err := lock.Alone(t.Context(), state, lock.Holder{PID: 4711, Host: "there", Doing: "purged"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.run("send").exits(exitPaused).says("lab is being purged by process 4711 on there since")
+	s.run("send").exits(exitPaused).says("the state directory is being purged by process 4711 on there since")
 	if e := s.run("status").exits(exitOK); !strings.HasPrefix(e.out, "lab finished") {
 		t.Errorf("status while it is purged: %s", e.out)
 	}
-	s.run("purge", "-y").exits(exitPaused).says("nothing was purged: lab is being purged by process 4711")
+	s.run("purge", "-y").exits(exitPaused).says("nothing was purged: the state directory is being purged by process 4711")
 	if err := held.Release(); err != nil {
 		t.Fatal(err)
 	}
 	s.onTerminal("yes\n", "purge").exits(exitOK).says("What stays: keys", "purged 1 run (2 deliveries) and 0 files from")
 	if got := journaltest.Traces(t, state, []string{"ana@x.test", "bob@x.test"}); len(got) > 0 {
 		t.Errorf("left: %q", got)
+	}
+}
+
+// asking is a person who does something before they answer.
+type asking struct {
+	first  func()
+	answer io.Reader
+}
+
+func (a *asking) Read(b []byte) (int, error) {
+	if a.first != nil {
+		a.first()
+		a.first = nil
+	}
+	return a.answer.Read(b)
+}
+
+// While it is purged, nothing begins in a state directory: no campaign that it never heard of either.
+func TestPurgeKeepsAllOut(t *testing.T) {
+	t.Parallel()
+	peer := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0"})
+	smtp := fmt.Sprintf("smtp: {host: 127.0.0.1, port: %d, tls: none}\n", peer.Port())
+	s := newSending(t, map[string]string{
+		"campaign.yaml": campaignHead + smtp, "other.yaml": strings.Replace(campaignHead, "lab", "other", 1) + smtp, "list.csv": list("ana@x.test"),
+	})
+	s.run("send").exits(exitOK)
+	state, asked := filepath.Join(s.dir, ".mailblast"), false
+	in := &asking{answer: strings.NewReader("yes\n"), first: func() {
+		asked = true
+		s.run("send", "other.yaml").exits(exitPaused).says("the state directory is being purged by process 4712")
+	}}
+	var out, said bytes.Buffer
+	e := &env{args: []string{"purge", "--state", state}, in: in, inTTY: true, errTTY: true, out: &out, err: &said, now: time.Now, pid: 4712,
+		lookup: func(string) (string, bool) { return "", false }}
+	if code := e.main(); code != exitOK || !asked || !strings.Contains(out.String(), "purged 1 run (1 delivery)") || peer.Accepted() != 1 {
+		t.Errorf("exit code %d, asked %v, %d letters\n%s%s", code, asked, peer.Accepted(), &out, &said)
+	}
+	if s.run("send", "other.yaml").exits(exitOK); peer.Accepted() != 2 {
+		t.Errorf("%d letters", peer.Accepted())
+	}
+	s.run("purge", "--all", "--yes").exits(exitOK)
+	if names, err := filepath.Glob(filepath.Join(state, "locks", "*_*")); err != nil || len(names) != 1 { // of all, of no campaign
+		t.Errorf("locks %q, %v", names, err)
+	}
+	if names, err := filepath.Glob(filepath.Join(state, "locks", "*%5F*")); err != nil || len(names) != 0 {
+		t.Errorf("locks %q, %v", names, err)
 	}
 }

@@ -3,6 +3,7 @@ package cmd
 import (
 	"fmt"
 	"io"
+	"path"
 	"strings"
 
 	"github.com/mailblast/mailblast/cmd/screen"
@@ -53,4 +54,23 @@ func listed(names []string) string {
 		shown = append(shown, fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(shown, ", ")
+}
+
+// folded names files without naming people: letters, whose names have addresses, are counted by their folder.
+func folded(names []string) (short []string) {
+	letters := map[string]int{}
+	for _, name := range names {
+		if strings.EqualFold(path.Ext(name), ".eml") {
+			letters[path.Dir(name)]++
+		}
+	}
+	for _, name := range names {
+		if !strings.EqualFold(path.Ext(name), ".eml") {
+			short = append(short, name)
+		} else if n := letters[path.Dir(name)]; n > 0 {
+			short = append(short, fmt.Sprintf("%s (%d)", path.Join(path.Dir(name), "*.eml"), n))
+			letters[path.Dir(name)] = 0
+		}
+	}
+	return short
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mailblast/mailblast/delivery/journal"
+	"github.com/mailblast/mailblast/delivery/journal/lock"
 	"github.com/mailblast/mailblast/delivery/suppress"
 )
 
@@ -66,7 +67,7 @@ func (e *env) suppressAddCommand() *cobra.Command {
   grep -h refused mail.log | cut -f2 | mailblast suppress add -`,
 		Long:        "Add addresses, or whole domains as @domain (without their subdomains); - reads them from standard input. What one cannot\nbe understood of is named, the others are added.",
 		Args:        usage(cobra.MinimumNArgs(1)),
-		Annotations: codes(exitOK, exitUsage, exitData, exitIO, exitRefused),
+		Annotations: codes(exitOK, exitUsage, exitData, exitIO, exitPaused, exitRefused),
 		RunE:        func(c *cobra.Command, args []string) error { return e.runSuppressAdd(c.Context(), args, o) },
 	}
 	o.flags(c)
@@ -127,7 +128,7 @@ func (e *env) suppressImportCommand() *cobra.Command {
 			"scope and until; or it is a list of addresses without a line of names. Lines that cannot be understood are named and the\nexit code is " +
 			fmt.Sprint(exitData) + "; the others are added.",
 		Args:        usage(cobra.ExactArgs(1)),
-		Annotations: codes(exitOK, exitUsage, exitData, exitNoInput, exitIO, exitRefused),
+		Annotations: codes(exitOK, exitUsage, exitData, exitNoInput, exitIO, exitPaused, exitRefused),
 		RunE: func(c *cobra.Command, args []string) error {
 			proto, err := o.entry(e.now())
 			if err != nil {
@@ -150,7 +151,7 @@ func (e *env) suppressRemoveCommand() *cobra.Command {
 		Example:     `  mailblast suppress rm ana@acme.example`,
 		Long:        "Take addresses or domains off the list. Who is not on it is named.",
 		Args:        usage(cobra.MinimumNArgs(1)),
-		Annotations: codes(exitOK, exitUsage, exitData, exitNoInput, exitIO, exitRefused),
+		Annotations: codes(exitOK, exitUsage, exitData, exitNoInput, exitIO, exitPaused, exitRefused),
 		RunE: func(c *cobra.Command, args []string) error {
 			return e.suppressing(c.Context(), func(l *ledgerOfBars) error { return l.remove(c.Context(), args, scope) })
 		},
@@ -165,6 +166,11 @@ func (e *env) suppressing(ctx context.Context, f func(*ledgerOfBars) error) (err
 	if err := makeState(dir); err != nil {
 		return err
 	}
+	held, err := lock.Share(ctx, dir) // a repair would leave behind what is written to the journal that it replaces
+	if err != nil {
+		return stateFault(err)
+	}
+	defer func() { err = errors.Join(err, held.Close()) }()
 	book, err := journal.Open(ctx, journal.Options{Dir: dir})
 	if err != nil {
 		return stateFault(err)

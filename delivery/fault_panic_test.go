@@ -92,6 +92,46 @@ func TestFaultPanicAtEveryTry(t *testing.T) {
 	t.Attr("seen", "deferred, failed at its second try; 100 others sent; no address in the log")
 }
 
+// A panic that is not the letter's doing costs it a try, however many servers put it off before, in this process or an earlier one.
+func TestFaultPanicAfterDeferrals(t *testing.T) {
+	for name, earlier := range map[string]int{"put off in this process": 0, "put off by an earlier one": 3} {
+		synctest.Test(t, func(t *testing.T) {
+			n := 0
+			s := &fakeSender{answer: func(_ context.Context, _ string, _ int, b *Batch) []Outcome {
+				switch n++; n {
+				case 1:
+					return all(b, Outcome{Status: Deferred, Stage: StageRcpt, Class: ClassThrottle, Code: 451, Charged: true})
+				case 2:
+					panic("not the letter's doing")
+				}
+				return nil
+			}}
+			r := newRig(t, Options{Connections: 1, General: QueueOptions{Sender: s}})
+			end := r.start(context.Background())
+			m := r.message("a.example")
+			m.Tries, m.Attempts = earlier, earlier
+			if err := r.d.Submit(context.Background(), m); err != nil {
+				t.Fatal(err)
+			}
+			r.d.Close()
+			var told *panicked.Contained
+			if err := end(); !errors.As(err, &told) || told.Times != 1 {
+				t.Errorf("%s: %v", name, err)
+			}
+			var got []Status
+			for _, o := range r.j.of(m) {
+				got = append(got, o.Status)
+			}
+			if want := []Status{Deferred, Deferred, Sent}; !slices.Equal(got, want) {
+				t.Errorf("%s: %v, want %v", name, got, want)
+			}
+		})
+	}
+	t.Attr("fault", "R21 one panic after a greylisting, or in a process that continues")
+	t.Attr("expected", "tried again: only a letter's second panic speaks against it")
+	t.Attr("seen", "deferred by the server, deferred at the panic, then sent")
+}
+
 // A fault that meets everybody fails nobody: the run stops, and what waits stays pending.
 func TestFaultPanicForEverybody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

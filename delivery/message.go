@@ -42,7 +42,8 @@ type Message struct {
 	Next     time.Time // not to be tried before; zero is now
 	Print    uint64    // fingerprint of the letter and the row's fields: tells whether another try is the same letter; 0 is none
 
-	since time.Duration // First on the dispatcher's own clock: from the begin of Run, which may be later
+	since   time.Duration // First on the dispatcher's own clock: from the begin of Run, which may be later
+	mishaps uint8         // panics it was in hand at, before its dot could have left; since this process began
 }
 
 // Content makes the bytes of a letter, late and repeatably: two calls of Open with the same Form give the same bytes.

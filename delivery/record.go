@@ -14,6 +14,7 @@ const (
 	recordNext
 	recordVia // 1
 	recordPrint
+	recordMishaps
 )
 
 var errRecord = errors.New("spilled record: not as it was written")
@@ -43,6 +44,9 @@ func (records) Append(b []byte, domain string, m *Message) []byte {
 	if m.Print != 0 {
 		flags |= recordPrint
 	}
+	if m.mishaps != 0 {
+		flags |= recordMishaps
+	}
 	b = append(b, flags)
 	b = binary.BigEndian.AppendUint64(b, m.ID.Run)
 	b = append(b, m.ID.Key[:]...)
@@ -62,6 +66,9 @@ func (records) Append(b []byte, domain string, m *Message) []byte {
 	}
 	if flags&recordPrint != 0 {
 		b = binary.BigEndian.AppendUint64(b, m.Print)
+	}
+	if flags&recordMishaps != 0 {
+		b = append(b, m.mishaps)
 	}
 	return b
 }
@@ -86,6 +93,9 @@ func (records) Decode(rec []byte, domain string) (*Message, error) {
 	}
 	if flags&recordPrint != 0 {
 		m.Print = binary.BigEndian.Uint64(r.octets(8))
+	}
+	if flags&recordMishaps != 0 {
+		m.mishaps = r.octets(1)[0]
 	}
 	if r.short || len(r.b) > 0 {
 		return nil, errRecord

@@ -21,6 +21,7 @@ func TestRecord(t *testing.T) {
 			Domain: rapid.SampledFrom([]string{"x.test", "y.test"}).Draw(rt, "domain"), Via: rapid.IntRange(0, 1).Draw(rt, "via"),
 			Attempts: rapid.IntRange(0, 1<<20).Draw(rt, "attempts"), Tries: rapid.IntRange(0, 1<<20).Draw(rt, "tries"),
 			First: at("first"), Next: at("next"), Print: rapid.Uint64().Draw(rt, "print"),
+			mishaps: rapid.Uint8().Draw(rt, "mishaps"),
 		}
 		copy(m.ID.Key[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(rt, "key"))
 		rec := records{}.Append(nil, "x.test", &m)

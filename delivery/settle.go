@@ -82,7 +82,8 @@ func (d *Dispatcher) settleBatch(t *thread, hands []hand, os []Outcome, random f
 
 // sweep gives an outcome to what the Sender left without one. Where the dot may have been written, none but Unknown is
 // certain not to send twice.
-// What is in hand at a panic is tried once more, alone perhaps; a second time, and it would go on like that.
+// What is in hand at a panic is tried once more, alone perhaps, whatever befell it before; a second panic, and it would go on like
+// that.
 func (d *Dispatcher) sweep(t *thread, a assignment, p *panicked.Error) {
 	if len(t.hands) == 0 {
 		return
@@ -93,7 +94,8 @@ func (d *Dispatcher) sweep(t *thread, a assignment, p *panicked.Error) {
 		switch {
 		case h.f.armed.Load():
 			o.Status, o.Stage = Unknown, StageDot
-		case p != nil && h.m.Tries == 0:
+		case p != nil && h.m.mishaps == 0:
+			h.m.mishaps++
 			o.Status, o.Class = Deferred, ClassSoft
 		case p != nil:
 			o.Status, o.Class = Failed, ClassSoft

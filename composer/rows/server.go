@@ -49,6 +49,9 @@ func (s *Server) Explain(err error) error { return s.p.explain(err) }
 // News has a value when the server said something unasked, or the connection ended.
 func (s *Server) News() <-chan struct{} { return s.dial.News() }
 
+// Cut closes the connection's socket, whatever is waited for from it.
+func (s *Server) Cut() { s.dial.Cut() }
+
 // Name is the server's DSN with nothing secret in it.
 func (s *Server) Name() string { return s.p.name }
 

@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"syscall"
@@ -15,24 +16,32 @@ import (
 )
 
 // Look opens a journal for those who only read. Even a reader of SQLite's log has files to write; where the state directory takes
-// none, being read-only or full, a copy in the system's temporary directory is read instead, which Close removes.
+// none, being read-only or full, a copy in the system's temporary directory is read instead, which Close removes. Whatever would
+// write to a copy fails by the error that the journal itself cannot be written for.
 func Look(ctx context.Context, o Options) (*Book, error) {
 	b, err := Open(ctx, o)
 	if err == nil || !refusal.NoRoom(err) && !errors.Is(err, syscall.EROFS) && !errors.Is(err, fs.ErrPermission) {
 		return b, err
 	}
-	temp, failed := os.MkdirTemp("", "mailblast-journal-")
-	if failed != nil {
-		return nil, err
+	return lookAtCopy(ctx, o, err)
+}
+
+// lookAtCopy opens a copy of a journal that cannot be written, and why says why.
+func lookAtCopy(ctx context.Context, o Options, why error) (*Book, error) {
+	temp, err := os.MkdirTemp("", "mailblast-journal-")
+	if err != nil {
+		return nil, why
 	}
-	failed = disk.Copy(o.Dir, temp, store.Name, store.Name+"-wal", mark.Name, register.Name)
-	if failed == nil {
+	var b *Book
+	err = disk.Copy(o.Dir, temp, store.Name, store.Name+"-wal", mark.Name, register.Name)
+	if err == nil {
 		o.Dir = temp
-		b, failed = Open(ctx, o)
+		b, err = Open(ctx, o)
 	}
-	if failed != nil {
-		return nil, errors.Join(err, failed, os.RemoveAll(temp))
+	if err != nil {
+		return nil, errors.Join(why, err, os.RemoveAll(temp))
 	}
 	b.temp = temp
+	b.stop(fmt.Errorf("only a copy is open, to be read: %w", why)) // what is written to it would be gone
 	return b, nil
 }

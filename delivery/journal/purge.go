@@ -29,7 +29,11 @@ func (b *Book) Holds(ctx context.Context, run RunInfo) (bool, error) {
 // change all at once or not at all. A journal that is damaged anywhere is left as it is, for what could be saved of it.
 // Errors are *refusal.DamagedError and ErrUsed where they fit.
 func (b *Book) Purge(ctx context.Context, runs []RunInfo, now time.Time, source func(string) string) error {
-	if err := b.purge(ctx, runs, now, source); err != nil {
+	err := b.fault() // above all: not of a copy
+	if err == nil {
+		err = b.purge(ctx, runs, now, source)
+	}
+	if err != nil {
 		return fmt.Errorf("journal: purge: %w", refusal.Of(b.store.File(), err))
 	}
 	return nil

@@ -25,9 +25,11 @@ type cache struct {
 	idle    map[key][]*line
 	order   *list.List // of idle *line, oldest first
 	waiting int        // dials that wait for a socket
-	lost    int        // sockets that there are no file descriptors for
+	lost    int        // sockets that there were no file descriptors for
+	back    int        // how many of them come back next
+	backAt  time.Time  // when that is
 	closed  bool
-	wake    chan struct{} // tells run that the oldest idle connection changed
+	wake    chan struct{} // tells run that what it waits for changed
 }
 
 func newCache(sockets int) *cache {
@@ -70,16 +72,48 @@ func (k *cache) acquire(ctx context.Context) error {
 // release gives a socket back.
 func (k *cache) release() { <-k.slots }
 
-// shrink takes the socket of a dial that the system had no file descriptor for out of the budget, as long as another is left. Dials
-// wait for one of those then, instead of failing again and again.
+// shrink takes the socket of a dial that the system had no file descriptor for out of the budget for a while, as long as another is
+// left. Dials wait for one of those then, instead of failing again and again.
 func (k *cache) shrink() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.back, k.backAt = 1, time.Now().Add(regrow)
 	if len(k.slots)-k.lost < 2 {
 		k.release()
 		return
 	}
 	k.lost++
+	k.stir()
+}
+
+// regrow is how long after a dial that the system had no file descriptor for one more is tried. With no other such dial it is two
+// more after as long again, then four, and so on: a moment of want is soon made good, and one that lasts costs a dial each time.
+const regrow = 10 * time.Second
+
+// grow brings sockets back whose time has come, and tells when the next ones' will be.
+func (k *cache) grow(now time.Time) (next time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.lost > 0 && !k.backAt.After(now) {
+		n := min(k.back, k.lost)
+		for range n {
+			k.release()
+		}
+		k.lost -= n
+		k.back, k.backAt = 2*k.back, now.Add(regrow)
+	}
+	if k.lost == 0 {
+		return time.Hour
+	}
+	return k.backAt.Sub(now)
+}
+
+// stir has run look again at what it waits for.
+func (k *cache) stir() {
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
 }
 
 // shed closes the oldest idle connection, if there is one: the system has run out of file descriptors.
@@ -103,10 +137,7 @@ func (k *cache) put(l *line) bool {
 	l.idleEnd = time.Now().Add(l.idle)
 	k.idle[l.key] = append(k.idle[l.key], l)
 	l.place = k.order.PushBack(l)
-	select {
-	case k.wake <- struct{}{}:
-	default:
-	}
+	k.stir()
 	return true
 }
 
@@ -170,7 +201,7 @@ func (k *cache) leave(l *line) bool {
 	}
 }
 
-// run closes what is retired or was idle for too long. At the end of ctx it closes everything.
+// run closes what is retired or was idle for too long, and brings back sockets that were lost. At the end of ctx it closes everything.
 func (k *cache) run(ctx context.Context) error {
 	var leaving sync.WaitGroup
 	timer := time.NewTimer(time.Hour)
@@ -180,7 +211,7 @@ func (k *cache) run(ctx context.Context) error {
 		for _, l := range expired {
 			leaving.Go(l.quit)
 		}
-		timer.Reset(next)
+		timer.Reset(min(next, k.grow(time.Now())))
 		select {
 		case <-ctx.Done():
 		case <-timer.C:

@@ -58,11 +58,9 @@ func (x *search) reach(ctx context.Context, hop route.Hop, h *hosts.Host, a neti
 		if f != nil {
 			return nil, f
 		}
-		c.Bind(ctx)
-		if f = c.Open(ctx, plain); f == nil {
+		if f = c.bringUp(ctx, plain); f == nil {
 			return c, nil
 		}
-		c.hangUp()
 		if !f.Unsafe || plain || ctx.Err() != nil {
 			return nil, f
 		}
@@ -84,20 +82,26 @@ func (x *search) dial(ctx context.Context, hop route.Hop, h *hosts.Host, a netip
 	if err := x.t.cache.acquire(ctx); err != nil {
 		return broke(err)
 	}
+	taken := true // until somebody else is to give it back
+	defer func() {
+		if taken {
+			x.t.cache.release()
+		}
+	}()
 	raw, err := x.t.connect(ctx, x.path, netip.AddrPortFrom(a, uint16(hop.Port)))
 	if fault.Starved(err) && x.t.cache.shed() {
 		raw, err = x.t.connect(ctx, x.path, netip.AddrPortFrom(a, uint16(hop.Port)))
 	}
 	if fault.Starved(err) {
-		x.starved = true
+		x.starved, taken = true, false
 		x.t.starve()
 		return broke(err)
 	}
 	if err != nil {
-		x.t.cache.release()
 		x.t.family.failed(a, err)
 		return broke(err)
 	}
+	taken = false
 	return &line{
 		Conn: conn.New(raw, name, hop, &x.t.conns[x.via]), cache: x.t.cache, key: x.id(hop), host: h,
 		idle: x.s.o.Idle, perConn: x.s.o.PerConnection,

@@ -104,6 +104,7 @@ type posting struct {
 	path   Path
 	dialer Dialer     // nil: the town's
 	to     [][]string // the recipients of each letter
+	most   int        // sockets; 0: the Transport's own limit
 	poison map[int]func(*numbered) delivery.Content
 	book   *book
 	began  time.Time
@@ -154,7 +155,7 @@ func (p *posting) run() {
 	if dial == nil {
 		dial = p.dial
 	}
-	tr, stop := running(p.t, Options{Paths: []Path{p.path}, Pipelining: true, Dial: dial})
+	tr, stop := running(p.t, Options{Paths: []Path{p.path}, MaxOpen: p.most, Pipelining: true, Dial: dial})
 	p.o.General.Name, p.o.General.Sender = "general", tr.Queue(QueueOptions{})
 	p.o.Revive = func(m *delivery.Message, ref string) error {
 		var i int

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -70,4 +71,53 @@ func TestFaultFewSockets(t *testing.T) {
 	t.Attr("fault", "R19 EMFILE at a dial")
 	t.Attr("expected", "the pool shrinks to what there is, no dial spin, nothing charged")
 	t.Attr("seen", "40 threads and 5 sockets: 400 sent at their first try, no more than one dial in vain a thread")
+}
+
+// What there were no file descriptors for comes back when there are some again. While there are none, looking for them costs next to
+// nothing.
+func TestFaultSocketsComeBack(t *testing.T) {
+	const few, threads, letters = 5, 40, 1000
+	for name, want := range map[string]time.Duration{"for a moment": 5 * time.Second, "for good": time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPosting(t)
+			p.o.Connections, p.most = threads, threads
+			p.host(t, "relay.example", smtptest.Options{Latency: 500 * time.Millisecond})
+			p.mx["a.example"] = []string{"relay.example"}
+			p.mail(letters, "a.example")
+			var open, vain atomic.Int32
+			var mu sync.Mutex
+			most := int32(0)
+			began := time.Now()
+			p.dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				n := open.Add(1)
+				if n > few && time.Since(began) < want {
+					open.Add(-1)
+					vain.Add(1)
+					return nil, &net.OpError{Op: "dial", Err: syscall.EMFILE}
+				}
+				mu.Lock()
+				most = max(most, n)
+				mu.Unlock()
+				c, err := p.dial(ctx, network, addr)
+				return &counted{Conn: c, open: &open}, err
+			}
+			p.run()
+			if n := p.totals(); p.err != nil || n["sent"] != letters {
+				t.Errorf("%s: %v, %v", name, n, p.err)
+			}
+			slow := letters / few * time.Second                 // as long as it takes with few sockets only
+			switch tries := threads + 2*int32(p.took/regrow); { // an idle connection may be given up for another look
+			case vain.Load() > tries:
+				t.Errorf("%s: %d dials in vain in %v", name, vain.Load(), p.took)
+			case want < slow && (most != threads || p.took > slow/2):
+				t.Errorf("%s: %d connections at once, took %v", name, most, p.took)
+			case want > slow && (most != few || p.took > slow*5/4):
+				t.Errorf("%s: %d connections at once, took %v", name, most, p.took)
+			}
+			t.Logf("%s: %d connections at once, %d dials in vain, %v", name, most, vain.Load(), p.took)
+		})
+	}
+	t.Attr("fault", "R19 EMFILE at dials for 5 s, or for good")
+	t.Attr("expected", "the pool shrinks, and grows again once it can; no dial spin meanwhile")
+	t.Attr("seen", "40 threads, 5 sockets for 5 s: 40 connections a minute later; for good: one dial in vain each 10 s, or two")
 }

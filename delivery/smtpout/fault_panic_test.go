@@ -4,11 +4,17 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
+	"net/netip"
+	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/mailblast/mailblast/delivery"
 	"github.com/mailblast/mailblast/delivery/panicked"
+	"github.com/mailblast/mailblast/delivery/route"
+	"github.com/mailblast/mailblast/delivery/smtpout/fault"
 	"github.com/mailblast/mailblast/delivery/smtptest"
 )
 
@@ -65,4 +71,145 @@ func TestFaultPanicOfLetters(t *testing.T) {
 	t.Attr("fault", "R21 panic of a letter, before MAIL and in its body")
 	t.Attr("expected", "its connection is closed, it fails as a fault of ours, the campaign goes on")
 	t.Attr("seen", "by the peer's log: 58 others once each, none of the 2, no breach, no connection left open")
+}
+
+// shaky is a Feed that panics when it is first told of an outcome.
+type shaky struct {
+	*feed
+	told bool
+}
+
+func (f *shaky) Done(os ...delivery.Outcome) {
+	if !f.told {
+		f.told = true
+		panic("cannot take it")
+	}
+	f.feed.Done(os...)
+}
+
+// serves is Serve, with a panic as its error.
+func serves(ctx context.Context, s delivery.Sender, f delivery.Feed) (err error) {
+	defer panicked.Contain(&err)
+	return s.Serve(ctx, "example.org", 0, f)
+}
+
+// A panic between a transaction and what follows from it does not keep a connection whose peer owes a reply.
+func TestFaultPanicAfterATransaction(t *testing.T) {
+	inLab(t, smtptest.Options{Scripts: []string{"dot#1: wait 10m1s; ok", ""}}, 0, func(l *lab) {
+		s := l.tr.Queue(QueueOptions{})
+		var p *panicked.Error
+		if err := serves(l.t.Context(), s, &shaky{feed: newFeed(l.t, 1)}); !errors.As(err, &p) {
+			l.t.Fatalf("%v", err)
+		}
+		if n := len(idle(l.tr)); n != 0 {
+			l.t.Errorf("%d connections are kept", n)
+		}
+		l.send(s, 1, sent)
+		if l.dials != 2 {
+			l.t.Errorf("%d dials", l.dials)
+		}
+	})
+	t.Attr("fault", "R21 panic after a transaction that left its connection out of step")
+	t.Attr("expected", "the connection is closed, the next letter goes over another")
+	t.Attr("seen", "closed; sent over a second connection")
+}
+
+// trap is a Router that panics at the addresses of a host, when oops does.
+type trap struct {
+	*ways
+	oops func()
+}
+
+func (r *trap) Addrs(ctx context.Context, h route.Hop) ([]netip.Addr, error) {
+	r.oops()
+	return r.ways.Addrs(ctx, h)
+}
+
+// mine is a connection that panics while it is read from or looked at, when oops does.
+type mine struct {
+	net.Conn
+	oops func()
+}
+
+func (c *mine) Read(b []byte) (int, error) {
+	c.oops()
+	return c.Conn.Read(b)
+}
+
+func (c *mine) SyscallConn() (syscall.RawConn, error) {
+	c.oops()
+	return nil, errors.ErrUnsupported
+}
+
+// A panic while a connection is made gives back what was taken for it: its socket, its place in the budget and at the host.
+func TestFaultPanicWhileConnecting(t *testing.T) {
+	for name, lay := range map[string]func(tr *Transport, dial Dialer, w *ways, oops func()){
+		"lookup": func(tr *Transport, _ Dialer, w *ways, oops func()) { tr.o.Paths[0].Router = &trap{w, oops} },
+		"dial": func(tr *Transport, dial Dialer, _ *ways, oops func()) {
+			tr.o.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				oops()
+				return dial(ctx, network, addr)
+			}
+		},
+		"greeting": func(tr *Transport, dial Dialer, _ *ways, oops func()) {
+			tr.o.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				nc, err := dial(ctx, network, addr)
+				return &mine{nc, oops}, err
+			}
+		},
+	} {
+		inLab(t, smtptest.Options{}, 1, func(l *lab) {
+			panics := 0
+			lay(l.tr, l.tr.o.Dial, l.w, func() {
+				if panics++; panics == 1 {
+					panic(name)
+				}
+			})
+			s := l.tr.Queue(QueueOptions{})
+			var p *panicked.Error
+			if err := serves(l.t.Context(), s, newFeed(l.t, 1)); !errors.As(err, &p) {
+				l.t.Errorf("%s: %v", name, err)
+			}
+			if l.open != 0 || len(l.tr.cache.slots) != 0 {
+				l.t.Fatalf("%s: %d sockets left open, %d in the budget", name, l.open, len(l.tr.cache.slots))
+			}
+			l.send(s, 1, sent)
+			// The host is full only when it turns one of several away.
+			busy := &fault.Fault{Stage: delivery.StageConnect, Code: 421}
+			if l.tr.hosts.Get(l.w.hops[0]).Fail(busy, time.Now(), 0) {
+				l.t.Errorf("%s: a connection that is gone counts at its host", name)
+			}
+		})
+	}
+	t.Attr("fault", "R21 panic while a connection is looked up, dialled or brought up")
+	t.Attr("expected", "socket, budget and the host's pool as before")
+	t.Attr("seen", "nothing kept; the next letter is sent, with a budget of one socket")
+}
+
+// An idle connection that panics when it is taken up again is closed, and its socket comes back.
+func TestFaultPanicOfAnIdleConnection(t *testing.T) {
+	inLab(t, smtptest.Options{}, 1, func(l *lab) {
+		var sprung *bool
+		dial := l.tr.o.Dial
+		l.tr.o.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			nc, err := dial(ctx, network, addr)
+			return &mine{nc, func() {
+				if sprung != nil && !*sprung {
+					*sprung = true
+					panic("idle")
+				}
+			}}, err
+		}
+		s := l.tr.Queue(QueueOptions{})
+		l.send(s, 1, sent)
+		sprung = new(bool)
+		var p *panicked.Error
+		if err := serves(l.t.Context(), s, newFeed(l.t, 1)); !errors.As(err, &p) || l.open != 0 {
+			l.t.Fatalf("%v, %d sockets left open", err, l.open) // the next letter would wait for ever
+		}
+		l.send(s, 1, sent)
+	})
+	t.Attr("fault", "R21 panic at a look at an idle connection")
+	t.Attr("expected", "it is closed, the next letter goes over another")
+	t.Attr("seen", "closed; sent, with a budget of one socket")
 }

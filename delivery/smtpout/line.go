@@ -2,9 +2,12 @@ package smtpout
 
 import (
 	"container/list"
+	"context"
 	"time"
 
+	"github.com/mailblast/mailblast/delivery/route"
 	"github.com/mailblast/mailblast/delivery/smtpout/conn"
+	"github.com/mailblast/mailblast/delivery/smtpout/fault"
 	"github.com/mailblast/mailblast/delivery/smtpout/hosts"
 )
 
@@ -23,6 +26,35 @@ type line struct {
 	perConn int
 	idleEnd time.Time
 	place   *list.Element
+}
+
+// bringUp opens l for its first use. What does not come up is closed, at a panic too.
+func (l *line) bringUp(ctx context.Context, plain bool) (f *fault.Fault) {
+	up := false
+	defer func() {
+		if !up {
+			l.hangUp()
+		}
+	}()
+	l.Bind(ctx)
+	f = l.Open(ctx, plain)
+	up = f == nil
+	return f
+}
+
+// reuse binds l, which was idle, to ctx, if it is as hop demands and still good. Otherwise it is closed, at a panic too.
+func (l *line) reuse(ctx context.Context, hop route.Hop) (ok bool) {
+	defer func() {
+		if !ok {
+			l.hangUp()
+		}
+	}()
+	if l.Hop.TLS != hop.TLS || !l.Fresh() {
+		return false
+	}
+	l.cached = true
+	l.Bind(ctx)
+	return true
 }
 
 // park gives l to the cache, or lets it go when it has done its share.

@@ -76,12 +76,9 @@ func (x *search) id(hop route.Hop) key {
 
 func (x *search) cached(ctx context.Context, hop route.Hop) *line {
 	for c := x.t.cache.get(x.id(hop)); c != nil; c = x.t.cache.get(x.id(hop)) {
-		if c.Hop.TLS == hop.TLS && c.Fresh() {
-			c.cached = true
-			c.Bind(ctx)
+		if c.reuse(ctx, hop) {
 			return c
 		}
-		c.hangUp()
 	}
 	return nil
 }
@@ -102,8 +99,12 @@ func (x *search) try(ctx context.Context, hop route.Hop) (c *line, halt *trouble
 		x.full = true
 		return nil, nil
 	}
+	defer func() { // at a panic too
+		if c == nil {
+			h.Leave(x.s.o.Name, false)
+		}
+	}()
 	if c, halt = x.enter(ctx, hop, h); c == nil {
-		h.Leave(x.s.o.Name, false)
 		return nil, halt
 	}
 	c.up = true

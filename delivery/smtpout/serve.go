@@ -37,7 +37,7 @@ type pump struct {
 	aim  aim
 	feed delivery.Feed
 	c    *line
-	busy bool // in a transaction
+	busy bool // with a batch
 }
 
 func (s *sender) Serve(ctx context.Context, domain string, via int, feed delivery.Feed) error {
@@ -45,7 +45,7 @@ func (s *sender) Serve(ctx context.Context, domain string, via int, feed deliver
 		return fmt.Errorf("smtp: no path %d", via)
 	}
 	p := &pump{s: s, aim: aim{domain, via}, feed: feed}
-	defer func() { p.drop(!p.busy) }() // busy only when a letter panics: then the peer may be in mid-message
+	defer func() { p.drop(!p.busy) }() // busy only at a panic: then the peer may be in mid-message, or out of step
 	for {
 		room := hosts.MaxRecipients
 		if p.c != nil {
@@ -55,7 +55,10 @@ func (s *sender) Serve(ctx context.Context, domain string, via int, feed deliver
 		if b == nil {
 			return ctx.Err()
 		}
-		if shut, err := p.deliver(ctx, b); shut != nil || err != nil {
+		p.busy = true
+		shut, err := p.deliver(ctx, b)
+		p.busy = false
+		if shut != nil || err != nil {
 			if err == nil && shut.down && !s.t.alone(via) {
 				p.drain(ctx, shut)
 			}
@@ -112,11 +115,9 @@ func (p *pump) deliver(ctx context.Context, b *delivery.Batch) (shut *trouble, e
 // transact takes b over the connection.
 func (p *pump) transact(ctx context.Context, b *delivery.Batch, began time.Time) (transaction.Result, *trouble, error) {
 	c := p.c
-	p.busy = true
 	r, f, err := transaction.Run(ctx, b, transaction.Options{
 		Conn: c.Conn, Host: c.host, Via: p.aim.via, Pipelining: p.s.t.o.Pipelining, Began: began,
 	})
-	p.busy = false
 	if r.Spoke {
 		c.used++
 		c.cached = c.cached && f != nil

@@ -59,6 +59,8 @@ type Peer struct {
 	grouped  map[int]int // by connection
 	breaches []string
 	messages []Message
+	held     int
+	release  chan struct{} // closed by Release, which makes the next
 	closed   bool
 	ended    chan struct{} // closed by Close
 }
@@ -66,7 +68,7 @@ type Peer struct {
 // Start runs a Peer until the test ends.
 func Start(t testing.TB, o Options) *Peer {
 	t.Helper()
-	p := &Peer{t: t, o: o, conns: map[net.Conn]struct{}{}, grouped: map[int]int{}, ended: make(chan struct{})}
+	p := &Peer{t: t, o: o, conns: map[net.Conn]struct{}{}, grouped: map[int]int{}, ended: make(chan struct{}), release: make(chan struct{})}
 	for _, s := range o.Scripts {
 		rules, err := parse(s)
 		if err != nil {

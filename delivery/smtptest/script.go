@@ -34,6 +34,7 @@ type action struct {
 //	times N text  write the line N times
 //	blow N        write N octets without line end
 //	wait D        wait
+//	hold          wait for Release; Held counts those that do
 //	skip N        read N octets of body (after a 354), and none beyond them
 //	accept        keep the message, without replying
 //	ok            reply as is proper (a message at dot is kept)
@@ -74,7 +75,7 @@ func parseAction(s string) (a action, err error) {
 	verb, rest, _ := strings.Cut(s, " ")
 	a.verb, a.text = verb, rest
 	switch verb {
-	case "drop", "rst", "half", "hang", "ok", "accept":
+	case "drop", "rst", "half", "hang", "hold", "ok", "accept":
 		return a, nil
 	case "raw":
 		a.text, err = strconv.Unquote(rest)
@@ -97,4 +98,32 @@ func parseAction(s string) (a action, err error) {
 		return a, fmt.Errorf("%q is no action", s)
 	}
 	return action{verb: "say", text: s}, nil
+}
+
+// hold waits for Release, but not beyond the Peer's end.
+func (p *Peer) hold() {
+	p.mu.Lock()
+	p.held++
+	release := p.release
+	p.mu.Unlock()
+	select {
+	case <-release:
+	case <-p.ended:
+	}
+}
+
+// Held tells how many connections are at a hold of their scripts.
+func (p *Peer) Held() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.held
+}
+
+// Release lets those connections go on.
+func (p *Peer) Release() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held = 0
+	close(p.release)
+	p.release = make(chan struct{})
 }

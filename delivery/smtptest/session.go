@@ -102,6 +102,9 @@ func (s *session) act(a action, proper func() error) error {
 	case "wait":
 		s.sleep(a.d)
 		return nil
+	case "hold":
+		s.p.hold()
+		return nil
 	case "skip":
 		return s.skip(a.n)
 	case "accept":

@@ -4,28 +4,53 @@ package alert
 
 import (
 	"context"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
 
 // Dialer dials like net.Dialer. Its News has a value whenever something came, or a connection ended.
-type Dialer struct{ news chan struct{} }
+type Dialer struct {
+	news chan struct{}
+
+	mu   sync.Mutex
+	open map[*conn]bool
+}
 
 // NewDialer gives a Dialer.
-func NewDialer() *Dialer { return &Dialer{make(chan struct{}, 1)} }
+func NewDialer() *Dialer { return &Dialer{news: make(chan struct{}, 1), open: map[*conn]bool{}} }
 
 // News is one channel for all connections; several things that come together are one value.
 func (d *Dialer) News() <-chan struct{} { return d.news }
 
+// Cut closes all connections: who reads from one gets an error at once. pq does not stop reading for a context that ends.
+func (d *Dialer) Cut() {
+	d.mu.Lock()
+	all := slices.Collect(maps.Keys(d.open))
+	d.mu.Unlock()
+	for _, c := range all {
+		_ = c.Close() // nothing in it is wanted any more
+	}
+}
+
 // DialContext gives a connection. Once its deadline is lifted (pq does that when it has logged in), it is read ahead, and must not be
 // given another.
 func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	c, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	raw, err := (&net.Dialer{}).DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
-	return &conn{Conn: c, news: d.news, chunks: make(chan []byte), failed: make(chan struct{}), closed: make(chan struct{})}, nil
+	c := &conn{Conn: raw, d: d, chunks: make(chan []byte), failed: make(chan struct{}), closed: make(chan struct{})}
+	d.mu.Lock()
+	d.open[c] = true
+	d.mu.Unlock()
+	if err := ctx.Err(); err != nil { // a Cut at that end may have come too early for this one
+		_ = c.Close()
+		return nil, err
+	}
+	return c, nil
 }
 
 // Dial is DialContext for pq.
@@ -42,7 +67,7 @@ func (d *Dialer) DialTimeout(network, address string, limit time.Duration) (net.
 
 type conn struct {
 	net.Conn
-	news    chan<- struct{}
+	d       *Dialer
 	ahead   bool
 	chunks  chan []byte
 	rest    []byte
@@ -69,13 +94,15 @@ func (c *conn) readAhead() {
 		b := make([]byte, 4096)
 		n, err := c.Conn.Read(b)
 		select {
-		case c.news <- struct{}{}:
+		case c.d.news <- struct{}{}:
 		default:
 		}
 		if n > 0 {
 			select {
 			case c.chunks <- b[:n]:
 			case <-c.closed:
+				c.err = net.ErrClosed
+				close(c.failed)
 				return
 			}
 		}
@@ -106,6 +133,11 @@ func (c *conn) Read(b []byte) (int, error) {
 
 // Close ends the connection.
 func (c *conn) Close() error {
-	c.closing.Do(func() { close(c.closed) })
+	c.closing.Do(func() {
+		close(c.closed)
+		c.d.mu.Lock()
+		defer c.d.mu.Unlock()
+		delete(c.d.open, c)
+	})
 	return c.Conn.Close()
 }

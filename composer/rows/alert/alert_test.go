@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -105,5 +106,75 @@ func TestCloseUnread(t *testing.T) {
 	news(t, d)
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Cut ends the waiting of whoever reads, and what nobody read is no reason to wait for ever.
+func TestCut(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	d := NewDialer()
+	for _, unread := range []bool{false, true} {
+		c, err := d.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		peer, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer peer.Close()
+		if err := c.SetDeadline(time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		if unread {
+			if _, err := peer.Write([]byte("unread")); err != nil {
+				t.Fatal(err)
+			}
+			news(t, d)
+			time.Sleep(5 * time.Millisecond) // so that it is handed on, mostly
+			d.Cut()
+			time.Sleep(5 * time.Millisecond)
+		} else {
+			time.AfterFunc(5*time.Millisecond, d.Cut)
+		}
+		failed := make(chan error, 1)
+		go func() {
+			_, err := io.ReadAll(c)
+			failed <- err
+		}()
+		select {
+		case err := <-failed:
+			if !errors.Is(err, net.ErrClosed) {
+				t.Errorf("unread %v: %v", unread, err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("unread %v: the reader waits for ever", unread)
+		}
+		if len(d.open) != 0 {
+			t.Errorf("%d connections are still known", len(d.open))
+		}
+		select {
+		case <-d.News():
+		default:
+		}
+	}
+}
+
+// A connection that comes after the end it was to be cut at is not left open.
+func TestDialEnded(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	d := NewDialer()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if c, err := d.DialContext(ctx, "tcp", l.Addr().String()); err == nil || len(d.open) != 0 {
+		t.Errorf("%v, %v, %d open", c, err, len(d.open))
 	}
 }

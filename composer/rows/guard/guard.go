@@ -8,7 +8,8 @@
 //  3. a session that ended (the server was restarted) has lost the lock: Hold, which comes before every final dot, waits until
 //     Watch has it again. Where another has it by then, or the server stays away, Hold and Watch say so and nothing more is sent;
 //  4. a newcomer leaves a server that has just started to those whose lock it ended: they come back for it first;
-//  5. Close gives the lock back, and the end of the process does, in whatever way.
+//  5. a server that is silent is not waited for: after 1 s Hold waits, after 3 s the session counts as ended;
+//  6. Close gives the lock back, and the end of the process does, in whatever way.
 //
 // A pool in between that gives every statement another session (PgBouncer's transaction mode) cannot hold such a lock. It is told
 // from others where it shows; then there is no guard.
@@ -24,22 +25,23 @@ import (
 	"time"
 )
 
-// Options of Take. Only Connect and Campaign are required.
+// Options of Take. Only Connect, Cut and Campaign are required.
 type Options struct {
 	Connect  func(context.Context) (*sql.Conn, error) // one session at a time, with a patience of its own
+	Cut      func()                                   // closes the socket of what Connect gave, or is about to give, whoever waits for it
 	News     <-chan struct{}                          // has a value when the session may have ended; nil: that shows within a second
 	Campaign string
 	Me       Holder
 	Patience time.Duration // how long to try to have a lost lock again; 0: 2 min, within which no mail server hangs up
 	Settling time.Duration // how long after its start the server is left to those who had locks before; 0: 3 s
+	Answer   time.Duration // how long to wait for the server's reply to a question; 0: 3 s
 	Log      *slog.Logger  // nil: no log
 }
 
 const (
-	every  = time.Second     // between two looks
-	answer = 3 * time.Second // for the server's reply to one
-	again  = 100 * time.Millisecond
-	tries  = 5 // of Take, when its session breaks
+	every = time.Second // between two looks
+	again = 100 * time.Millisecond
+	tries = 5 // of Take, when its session breaks
 )
 
 // HeldError says that the campaign is being sent from elsewhere.
@@ -89,6 +91,9 @@ func Take(ctx context.Context, o Options) (*Guard, error) {
 	if o.Settling == 0 {
 		o.Settling = 3 * time.Second
 	}
+	if o.Answer == 0 {
+		o.Answer = 3 * time.Second
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -129,78 +134,18 @@ func (g *Guard) take(ctx context.Context, newcomer bool) (*session, error) {
 }
 
 func (g *Guard) open(ctx context.Context) (*session, error) {
+	calm := cutAfter(ctx, g.o.Cut, g.o.Answer/10)
 	c, err := g.o.Connect(ctx)
+	calm()
 	if err != nil {
 		return nil, err
 	}
-	s := &session{c: c, campaign: g.o.Campaign}
+	s := &session{c: c, campaign: g.o.Campaign, cut: g.o.Cut, answer: g.o.Answer}
 	if err := s.meet(ctx); err != nil {
 		s.leave()
 		return nil, err
 	}
 	return s, nil
-}
-
-// Watch looks after the lock until ctx ends; that is nil. Its error is *HeldError or *LostError, and Hold's from then on.
-func (g *Guard) Watch(ctx context.Context) error {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		case <-g.o.News:
-			g.doubt()
-		}
-		err := g.session().look(ctx)
-		switch {
-		case err == nil:
-			g.trust()
-			continue
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, errUnable):
-			g.trust()
-			g.o.Log.Warn("the database cannot tell any more whether this campaign is being sent from another machine", "reason", err.Error())
-			return nil
-		}
-		g.o.Log.Warn("the campaign's lock in the database is lost; nothing is sent until it is held again", "error", err.Error())
-		g.lose()
-		s, err := g.regain(ctx, err)
-		if err != nil && ctx.Err() != nil {
-			return nil
-		}
-		g.settle(s, err)
-		if err != nil {
-			return err
-		}
-		g.o.Log.Warn("the campaign's lock in the database is held again")
-	}
-}
-
-// regain takes the lock again. Our own session may not have ended yet where only the way to it broke.
-func (g *Guard) regain(ctx context.Context, reason error) (*session, error) {
-	begun := time.Now()
-	within, cancel := context.WithTimeout(ctx, g.o.Patience)
-	defer cancel()
-	for {
-		s, err := g.take(within, false)
-		var other *HeldError
-		switch {
-		case err == nil:
-			return s, nil
-		case ctx.Err() != nil:
-			return nil, ctx.Err()
-		case errors.As(err, &other) && !other.Holder.same(g.o.Me):
-			return nil, other
-		case within.Err() == nil:
-			reason = err
-		}
-		if pause(within, again) != nil {
-			return nil, &LostError{g.o.Campaign, time.Since(begun), reason}
-		}
-	}
 }
 
 // Hold waits until the lock is certain to be held.

@@ -5,18 +5,20 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/lib/pq"
 	"go.uber.org/goleak"
 
+	"github.com/mailblast/mailblast/composer/rows/alert"
 	"github.com/mailblast/mailblast/composer/rows/pgtest"
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(int) { pgtest.Stop() }))
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) { pgtest.Stop(); os.Exit(code) }))
 }
 
 func check(t *testing.T, err error) {
@@ -29,11 +31,17 @@ func check(t *testing.T, err error) {
 // machine gives what a process on a machine of its own would ask with.
 func machine(t *testing.T, dsn, host string) Options {
 	t.Helper()
-	db, err := sql.Open("postgres", dsn)
+	cfg, err := pq.NewConfig(dsn)
 	check(t, err)
+	cfg.ConnectTimeout = time.Minute
+	connector, err := pq.NewConnectorConfig(cfg)
+	check(t, err)
+	dial := alert.NewDialer()
+	connector.Dialer(dial)
+	db := sql.OpenDB(connector)
 	db.SetMaxOpenConns(1)
 	t.Cleanup(func() { check(t, db.Close()) })
-	return Options{Connect: db.Conn, Campaign: "spring", Me: Holder{PID: len(host), Host: host, Start: time.Unix(1764000000, 0)}, Patience: 2 * time.Second, Settling: time.Nanosecond}
+	return Options{Connect: db.Conn, Cut: dial.Cut, Campaign: "spring", Me: Holder{PID: len(host), Host: host, Start: time.Unix(1764000000, 0)}, Patience: 2 * time.Second, Settling: time.Nanosecond}
 }
 
 func admin(t *testing.T, dsn string) *sql.DB {
@@ -109,10 +117,10 @@ func TestPooled(t *testing.T) {
 	c, err := db.Conn(t.Context())
 	check(t, err)
 	defer c.Close()
-	s := &session{c: c, campaign: o.Campaign}
+	s := &session{c: c, campaign: o.Campaign, cut: o.Cut, answer: time.Minute}
 	check(t, s.meet(t.Context()))
 	check(t, s.lock(t.Context(), o.Me))
-	again := &session{c: c, campaign: o.Campaign}
+	again := &session{c: c, campaign: o.Campaign, cut: o.Cut, answer: time.Minute}
 	if err := again.meet(t.Context()); !errors.As(err, new(*HeldError)) {
 		t.Errorf("the second client of one session: %v", err)
 	}
@@ -127,112 +135,6 @@ func TestPooled(t *testing.T) {
 			t.Errorf("%s: %v", statement, unable(err))
 		}
 	}
-}
-
-// watched is a guard that is looked after.
-type watched struct {
-	*Guard
-	end  context.CancelFunc
-	done chan error
-}
-
-func watch(t *testing.T, g *Guard) *watched {
-	ctx, cancel := context.WithCancel(t.Context())
-	w := &watched{g, cancel, make(chan error, 1)}
-	go func() { w.done <- g.Watch(ctx) }()
-	return w
-}
-
-// until waits for what happens soon.
-func until(t *testing.T, what string, happened func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !happened(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("never: %s", what)
-		}
-	}
-}
-
-const killThem = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'mailblast send 5 %' AND datname = current_database()`
-
-// A lock that is lost is had again before anything more is sent; where another has it by then, nothing is.
-func TestFaultLockLost(t *testing.T) {
-	t.Parallel()
-	dsn := pgtest.DSN(t)
-	db := admin(t, dsn)
-	o := machine(t, dsn, "alpha")
-	connect, shut := o.Connect, make(chan struct{})
-	var once sync.Once
-	o.Connect = func(ctx context.Context) (*sql.Conn, error) { // waits for the server to be back
-		select {
-		case <-shut:
-			return connect(ctx)
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-	open := func() { once.Do(func() { close(shut) }) }
-	mine := o
-	mine.Connect = connect
-	g := take(t, mine)
-	g.o.Connect = o.Connect
-	w := watch(t, g)
-	_, err := db.Exec(killThem)
-	check(t, err)
-	until(t, "the loss is noticed", func() bool { return w.session() == nil })
-	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if err := w.Hold(short); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("with the lock lost: %v", err)
-	}
-	open()
-	check(t, w.Hold(t.Context()))
-	held(t, machine(t, dsn, "beta"), Holder{PID: 5, Host: "alpha", Start: o.Me.Start.UTC()})
-
-	quicker := machine(t, dsn, "delta-9")
-	g.o.Connect = func(ctx context.Context) (*sql.Conn, error) {
-		if _, err := Take(ctx, quicker); err != nil {
-			return nil, err
-		}
-		return connect(ctx)
-	}
-	_, err = db.Exec(killThem)
-	check(t, err)
-	var other *HeldError
-	if err := <-w.done; !errors.As(err, &other) || other.Holder.Host != "delta-9" {
-		t.Errorf("taken by another: %v", err)
-	}
-	if err := w.Hold(t.Context()); !errors.As(err, &other) {
-		t.Errorf("taken by another: %v", err)
-	}
-	w.end()
-	check(t, w.Close())
-	t.Attr("fault", "R16 the session with the lock ends while mail is sent")
-	t.Attr("expected", "no dot until the lock is held again; none at all where another has it")
-	t.Attr("seen", "Hold waited and went on; with the lock in another's hands it named him")
-}
-
-// A server that stays away ends the waiting.
-func TestFaultLockGone(t *testing.T) {
-	t.Parallel()
-	dsn := pgtest.DSN(t)
-	db := admin(t, dsn)
-	o := machine(t, dsn, "alpha")
-	o.Patience = 300 * time.Millisecond
-	g := take(t, o)
-	g.o.Connect = func(context.Context) (*sql.Conn, error) { return nil, errors.New("connection refused") }
-	w := watch(t, g)
-	_, err := db.Exec(killThem)
-	check(t, err)
-	var lost *LostError
-	if err := <-w.done; !errors.As(err, &lost) || !strings.Contains(err.Error(), "connection refused") {
-		t.Errorf("error %v", err)
-	}
-	if err := w.Hold(t.Context()); !errors.As(err, &lost) {
-		t.Errorf("error %v", err)
-	}
-	w.end()
-	check(t, w.Close())
 }
 
 // A session that breaks before it has the lock is not the end.
@@ -277,8 +179,7 @@ func TestNewcomer(t *testing.T) {
 	}
 	g.session().leave()
 	begun = time.Now()
-	o.Settling = time.Hour
-	g.o = o
+	g.o.Settling = time.Hour
 	s, err := g.take(t.Context(), false)
 	check(t, err)
 	if took := time.Since(begun); took > 20*time.Second {

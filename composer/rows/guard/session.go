@@ -17,12 +17,18 @@ import (
 // errUnable is why there can be no lock, wrapped.
 var errUnable = errors.New("no advisory locks")
 
-var errGone = errors.New("the session has the lock no longer")
+var (
+	errGone      = errors.New("the session has the lock no longer")
+	errSilent    = errors.New("the server does not answer")
+	errUnwatched = errors.New("nobody looks after the lock in the database any more")
+)
 
 // session is one session of the server. Each of its statements is one message each way, without parameters, as pools need it.
 type session struct {
 	c        *sql.Conn
 	campaign string
+	cut      func()        // closes its socket
+	answer   time.Duration // how long to wait for a reply
 	pid      int           // of the server's process
 	up       time.Duration // since the server was started
 }
@@ -94,16 +100,53 @@ func (s *session) look(ctx context.Context) error {
 }
 
 func (s *session) ask(ctx context.Context, query string, into ...any) error {
-	ctx, cancel := context.WithTimeout(ctx, answer)
-	defer cancel()
-	return brokenBy(s.c.QueryRowContext(ctx, query).Scan(into...))
+	return s.within(ctx, func(ctx context.Context) error { return s.c.QueryRowContext(ctx, query).Scan(into...) })
 }
 
 func (s *session) exec(ctx context.Context, statement string) error {
-	ctx, cancel := context.WithTimeout(ctx, answer)
+	return s.within(ctx, func(ctx context.Context) error { _, err := s.c.ExecContext(ctx, statement); return err })
+}
+
+// within has f wait for the server for as long as ctx and the session's patience allow. pq waits for the reply whatever its context
+// says, and would dial anew to call the question off: it gets one that never ends, and only a closed socket ends its waiting.
+func (s *session) within(ctx context.Context, f func(context.Context) error) error {
+	if ctx.Err() != nil {
+		return brokenBy(ctx.Err())
+	}
+	limited, cancel := context.WithTimeoutCause(ctx, s.answer, fmt.Errorf("%w: nothing came for %v", errSilent, s.answer))
 	defer cancel()
-	_, err := s.c.ExecContext(ctx, statement)
+	calm := cutAfter(limited, s.cut, s.answer/10)
+	err := f(context.WithoutCancel(ctx))
+	calm()
+	switch {
+	case err != nil && ctx.Err() != nil:
+		err = ctx.Err()
+	case err != nil && limited.Err() != nil:
+		err = context.Cause(limited)
+	}
 	return brokenBy(err)
+}
+
+// cutAfter calls cut a little after ctx ended, unless calm is called before. What is on its way then need not be lost, such as the
+// answer to a look at the end of a run, whose session is to give the lock back. After calm nothing is cut any more.
+func cutAfter(ctx context.Context, cut func(), little time.Duration) (calm func()) {
+	over, gone := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(gone)
+		select {
+		case <-over:
+			return
+		case <-ctx.Done():
+		}
+		t := time.NewTimer(little)
+		defer t.Stop()
+		select {
+		case <-over:
+		case <-t.C:
+			cut()
+		}
+	}()
+	return func() { close(over); <-gone }
 }
 
 // brokenError is trouble in a session that was there.
@@ -138,9 +181,10 @@ func (s *session) leave() {
 	_ = s.c.Close()
 }
 
-// close gives the lock back and ends the session. A server that is away has it back already.
+// close gives the lock back and ends the session. A server that is away has it back already, and one that is silent learns it from
+// the end of the session: who interrupts for the second time has a second for everything.
 func (s *session) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), answer)
+	ctx, cancel := context.WithTimeout(context.Background(), s.answer/10)
 	defer cancel()
 	_ = s.exec(ctx, fmt.Sprintf("SELECT pg_advisory_unlock(%d)", key(s.campaign)))
 	s.leave()

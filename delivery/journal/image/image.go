@@ -54,7 +54,7 @@ func Open(path string) (m *Image, err error) {
 	if m.wal, err = open(path + "-wal"); err != nil {
 		return m, err
 	}
-	if m.seen, err = m.stamps(); err != nil {
+	if m.seen, err = m.stamps(path); err != nil {
 		return m, err
 	}
 	if err := m.layOut(); err != nil {
@@ -98,14 +98,14 @@ func (m *Image) Unmade() bool {
 // Rest gives how many octets of the write-ahead log come behind its last whole commit. A crash leaves some; so does damage.
 func (m *Image) Rest() int64 { return m.rest }
 
-// Stable tells whether both files are still what they were at Open.
-func (m *Image) Stable() (bool, error) {
-	now, err := m.stamps()
+// Stable tells whether both files, which now have this path, are what they were at Open.
+func (m *Image) Stable(path string) (bool, error) {
+	now, err := m.stamps(path)
 	return now == m.seen, err
 }
 
-func (m *Image) stamps() (s [2]stamp, err error) {
-	for i, path := range []string{m.path, m.path + "-wal"} {
+func (m *Image) stamps(path string) (s [2]stamp, err error) {
+	for i, path := range []string{path, path + "-wal"} {
 		info, err := os.Stat(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

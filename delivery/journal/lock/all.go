@@ -14,8 +14,8 @@ import (
 // common is the file that every holder shares, and that who wants to be alone has to himself. No run's file is called so.
 const common = "_all"
 
-// Alone takes a state directory as a whole: no run of any campaign is under way, and none begins until it is released. It does not wait; the
-// error is *HeldError when a run is under way.
+// Alone takes a state directory as a whole: no run of any campaign is under way and nobody has a Share of it, nor will until it is
+// released. It does not wait; the error is *HeldError when somebody is at it.
 func Alone(ctx context.Context, dir string, me Holder) (*Held, error) {
 	f, err := openLock(dir, filepath.Join(dir, "locks", common+".lock"))
 	if err != nil {
@@ -26,8 +26,12 @@ func Alone(ctx context.Context, dir string, me Holder) (*Held, error) {
 			return nil, errors.Join(fmt.Errorf("lock %s: %w", f.Name(), err), f.Close())
 		}
 		h, held, other := Any(dir)
-		if other == nil && !held {
+		switch {
+		case other != nil || held:
+		case errors.Is(flock(f, false), errHeld):
 			h, _ = readHolder(f) // another that is alone
+		default:
+			h.Doing = "written to" // sharers write no names
 		}
 		return nil, errors.Join(&HeldError{h}, other, f.Close())
 	}

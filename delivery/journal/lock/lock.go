@@ -3,7 +3,8 @@
 //  1. Take locks the campaign's file in the state directory, without waiting, and writes who holds it into the file;
 //  2. the system gives the lock back when the process ends, in whatever way; Release does so in good time;
 //  3. Peek reads the holder, and believes it only while the lock is really held;
-//  4. Alone takes all campaigns of a directory at once, for what no run may meet.
+//  4. Alone takes all campaigns of a directory at once, for what no run may meet; Share keeps it away for as long as a short write
+//     takes, beside any run.
 package lock
 
 import (
@@ -25,7 +26,7 @@ type Holder struct {
 	Host  string    `json:"host"`
 	Start time.Time `json:"start"`
 	Run   string    `json:"run"`
-	Doing string    `json:"doing,omitempty"` // what else is done with the run, such as "purged"; empty: it is sent
+	Doing string    `json:"doing,omitempty"` // what else is done with the run or the directory, such as "purged"; empty: it is sent
 }
 
 // HeldError says that another process carries the run on.
@@ -33,8 +34,14 @@ type HeldError struct{ Holder Holder }
 
 func (e *HeldError) Error() string {
 	h := e.Holder
+	if h.PID == 0 && h.Doing != "" {
+		return "the state directory is being " + h.Doing + " by another process"
+	}
 	if h.PID == 0 {
 		return "another process is at this run"
+	}
+	if h.Run == "" && h.Doing != "" {
+		return fmt.Sprintf("the state directory is being %s by process %d on %s since %s", h.Doing, h.PID, h.Host, h.Start.Format(time.DateTime))
 	}
 	if h.Run == "" {
 		return fmt.Sprintf("process %d on %s has the state directory to itself since %s", h.PID, h.Host, h.Start.Format(time.DateTime))
@@ -63,7 +70,16 @@ func Take(ctx context.Context, dir, run string, me Holder) (*Held, error) {
 	return held, nil
 }
 
-// share keeps away whoever wants to be alone.
+// Share keeps away whoever wants to be alone, and nobody else, until the file is closed or the process ends. It is for short writes
+// to the state directory, which may be done beside runs. It does not wait; the error is *HeldError when another process is alone.
+func Share(ctx context.Context, dir string) (io.Closer, error) {
+	f, err := share(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
 func share(ctx context.Context, dir string) (*os.File, error) {
 	f, err := openLock(dir, filepath.Join(dir, "locks", common+".lock"))
 	if err != nil {

@@ -4,17 +4,18 @@
 //     row that says nothing of anybody; and of each run that may have lost something, that it is in doubt;
 //  2. a delivery of such a run that has no final outcome, or whose outcome may have been reopened, becomes unknown; of those
 //     that the journal never heard of the next process says so, when it reads its list (journal.Run.Lookup);
-//  3. the new journal is looked at as any other, and must be sound;
+//  3. all of the new journal is brought into its file, which alone is moved later; it is looked at as any other, and must be sound;
 //  4. the damaged files are put aside, and the new ones in their place. Until the last of these steps is done the journal is
 //     refused, and Resume goes on where it was cut.
 //
-// No damaged file is changed.
+// No damaged file is changed. When somebody wrote to one after all, or anything fails before step 4, all is as it was.
 package repair
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -49,7 +50,8 @@ type repairing struct {
 	r    Result
 }
 
-// Run repairs the journal of a directory, which w is opened on and f tells of. Nobody else may be at it: see lock.Alone.
+// Run repairs the journal of a directory, which w is opened on and f tells of. Nobody else may be at it: see lock.Alone. The error
+// is salvage.ErrBusy when somebody wrote to it all the same.
 func Run(ctx context.Context, dir string, w *salvage.Wreck, f *salvage.Finding, now time.Time) (Result, error) {
 	r := &repairing{w: w, f: f, now: now, dir: filepath.Join(dir, draft), r: Result{Kept: map[string]int64{}, Unknown: map[string]int{}}}
 	if f.Schema == 1 || len(f.Runs) == 0 && f.Commits == 0 && f.Suppressed == 0 {
@@ -62,9 +64,10 @@ func Run(ctx context.Context, dir string, w *salvage.Wreck, f *salvage.Finding, 
 	if err == nil {
 		err = os.Rename(r.dir, filepath.Join(dir, store.Repaired))
 	}
-	if err == nil {
-		r.r.Aside, err = finish(dir)
+	if err != nil { // a second journal would be personal data that nobody looks after
+		return r.r, fmt.Errorf("repair: %w", errors.Join(err, os.RemoveAll(r.dir)))
 	}
+	r.r.Aside, err = finish(dir, w.StillIn)
 	if err != nil {
 		return r.r, fmt.Errorf("repair: %w", err)
 	}
@@ -80,18 +83,30 @@ func (r *repairing) make(ctx context.Context) error {
 	if r.s, err = store.Open(ctx, store.Options{Dir: r.dir, Log: slog.New(slog.DiscardHandler)}); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context) error{r.begin, r.copy, r.fill, r.renumber, r.putRuns, r.doubt, r.enlist} {
+	for _, step := range []func(context.Context) error{r.begin, r.copy, r.fill, r.renumber, r.putRuns, r.doubt, r.enlist, r.s.Empty} {
 		if err := step(ctx); err != nil {
 			return errors.Join(err, r.s.Close())
 		}
 	}
-	if err := r.s.Close(); err != nil {
+	if err := errors.Join(r.s.Close(), r.emptied()); err != nil {
 		return err
 	}
 	if err := r.prove(ctx); err != nil {
 		return err
 	}
 	return nameAside(r.dir, r.now)
+}
+
+// emptied makes sure that the new journal has no write-ahead log, which would stay behind when its file is moved.
+func (r *repairing) emptied() error {
+	info, err := os.Stat(filepath.Join(r.dir, store.Name+"-wal"))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err == nil && info.Size() > 0:
+		return fmt.Errorf("%s: not all of it was brought into the file", info.Name())
+	}
+	return err
 }
 
 // enlist makes the list of runs.

@@ -8,14 +8,12 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/mailblast/mailblast/delivery"
 	"github.com/mailblast/mailblast/delivery/journal"
 	"github.com/mailblast/mailblast/delivery/journal/journaltest"
-	"github.com/mailblast/mailblast/delivery/journal/refusal"
 	"github.com/mailblast/mailblast/delivery/journal/repair"
 	"github.com/mailblast/mailblast/delivery/journal/salvage"
 )
@@ -192,112 +190,6 @@ func files(t testing.TB, dir string) map[string]string {
 	return all
 }
 
-// A file that is gone, cut or empty, a log that is gone, a mark of another journal.
-func TestRepairOfFiles(t *testing.T) {
-	t.Parallel()
-	lost, whole := []delivery.Status{unknown, unknown, unknown, unknown}, []delivery.Status{sent, sent, failed, no}
-	for name, do := range map[string]func(dir string) error{
-		"removed":   func(dir string) error { return os.Remove(filepath.Join(dir, "journal.db")) },
-		"emptied":   func(dir string) error { return os.Truncate(filepath.Join(dir, "journal.db"), 0) },
-		"cut":       func(dir string) error { return os.Truncate(filepath.Join(dir, "journal.db"), 20_000) },
-		"no header": func(dir string) error { return overwrite(filepath.Join(dir, "journal.db"), 0, 200) },
-		"no list and no header": func(dir string) error {
-			return errors.Join(os.Remove(filepath.Join(dir, "journal.runs")), overwrite(filepath.Join(dir, "journal.db"), 0, 200))
-		},
-	} {
-		dir := filepath.Join(t.TempDir(), "state")
-		p, err := begin(t, dir, journal.Spec{Campaign: "spring"})
-		check(t, err)
-		p.give(t, sent, sent, failed)
-		p.end(t)
-		check(t, do(dir))
-		mend(t, dir)
-		p, err = begin(t, dir, journal.Spec{Campaign: "spring"})
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		want := lost
-		if strings.Contains(name, "header") { // SQLite cannot read it, but all rows are there, and the mark vouches for that
-			want = whole
-		}
-		if got := p.states(t, 4); fmt.Sprint(got) != fmt.Sprint(want) {
-			t.Errorf("%s: %v, want %v", name, got, want)
-		}
-		p.end(t)
-	}
-}
-
-func overwrite(path string, at, n int64) error {
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteAt(make([]byte, n), at)
-	return errors.Join(err, f.Close())
-}
-
-// Those who failed, or were suppressed, and were to be sent to again, may have got their mail in what is lost.
-func TestRepairOfRetried(t *testing.T) {
-	t.Parallel()
-	ctx := context.Background()
-	for _, which := range []delivery.Status{failed, delivery.Suppressed} {
-		dir := filepath.Join(t.TempDir(), "state")
-		p, err := begin(t, dir, journal.Spec{Campaign: "spring"})
-		check(t, err)
-		p.give(t, which, sent)
-		p.end(t)
-		p, err = begin(t, dir, journal.Spec{Campaign: "spring"})
-		check(t, err)
-		if n, err := p.Reopen(ctx, which, 0, nil); n != 1 || err != nil {
-			t.Fatal(n, err)
-		}
-		p.give(t, sent)
-		p.end(t)
-		wrong(t, dir, `DELETE FROM outcomes WHERE seq > 2; DELETE FROM intents WHERE seq > 2`)
-		mend(t, dir)
-		p, err = begin(t, dir, journal.Spec{Campaign: "spring"})
-		check(t, err)
-		if got := p.states(t, 2); fmt.Sprint(got) != fmt.Sprint([]delivery.Status{unknown, sent}) {
-			t.Errorf("%v: %v", which, got)
-		}
-		p.end(t)
-	}
-}
-
-// When even the name of a run is lost, a run that nobody has heard of may be that one: it is refused until a person says so.
-func TestRepairOfNameless(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "state")
-	p, err := begin(t, dir, journal.Spec{Campaign: "spring"})
-	check(t, err)
-	p.give(t, sent)
-	p.end(t)
-	p, err = begin(t, dir, journal.Spec{Campaign: "autumn"})
-	check(t, err)
-	p.give(t, sent)
-	p.end(t)
-	wrong(t, dir, `UPDATE runs SET rows = 7 WHERE id = 1`)
-	check(t, os.Remove(filepath.Join(dir, "journal.runs")))
-	mend(t, dir)
-	var lost *refusal.LostError
-	if _, err := begin(t, dir, journal.Spec{Campaign: "spring"}); !errors.As(err, &lost) {
-		t.Errorf("the run whose name is lost: %v", err)
-	}
-	p, err = begin(t, dir, journal.Spec{Campaign: "autumn"})
-	check(t, err)
-	if got := p.states(t, 1); got[0] != sent {
-		t.Errorf("the other: %v", got)
-	}
-	p.end(t)
-	p, err = begin(t, dir, journal.Spec{Campaign: "spring", StartOver: true})
-	check(t, err)
-	p.end(t)
-	p, err = begin(t, dir, journal.Spec{Campaign: "winter"})
-	check(t, err)
-	p.end(t)
-}
-
 // A journal that was repaired is one like any other.
 func TestSuiteOfRepaired(t *testing.T) {
 	t.Parallel()
@@ -324,53 +216,4 @@ func TestSuiteOfRepaired(t *testing.T) {
 			return out, err
 		}}
 	})
-}
-
-// The suppression list is kept, in order and without gaps; entries that are lost are counted. No run was begun here.
-func TestRepairOfSuppressed(t *testing.T) {
-	t.Parallel()
-	ctx, dir := context.Background(), filepath.Join(t.TempDir(), "state")
-	b, err := journal.Open(ctx, journal.Options{Dir: dir})
-	check(t, err)
-	check(t, b.Suppress(ctx, []journal.Suppression{{Whom: "a@x.test"}, {Whom: "b@x.test"}, {Whom: "@c.test"}, {Whom: "a@x.test", Removed: true}}))
-	check(t, b.Close())
-	wrong(t, dir, `UPDATE suppressed SET whom = 'z@x.test' WHERE seq = 2`)
-	_, f := mend(t, dir)
-	if f.Suppressed != 3 || f.SuppressedLost != 1 || f.Nameless != 0 {
-		t.Errorf("%+v", f)
-	}
-	p, err := begin(t, dir, journal.Spec{Campaign: "spring"})
-	check(t, err)
-	var got []string
-	for s, err := range p.book.Suppressions(ctx, 0) {
-		check(t, err)
-		got = append(got, fmt.Sprint(s.Seq, s.Whom, s.Removed))
-	}
-	if fmt.Sprint(got) != "[1a@x.testfalse 2@c.testfalse 3a@x.testtrue]" {
-		t.Errorf("%v", got)
-	}
-	p.end(t)
-}
-
-// A process that has the journal open which is put aside writes nothing more: it would be lost.
-func TestReplacedWhileOpen(t *testing.T) {
-	t.Parallel()
-	ctx, dir := context.Background(), filepath.Join(t.TempDir(), "state")
-	p, err := begin(t, dir, journal.Spec{Campaign: "spring"})
-	check(t, err)
-	p.give(t, sent, failed)
-	p.end(t)
-	b, err := journal.Open(ctx, journal.Options{Dir: dir})
-	check(t, err)
-	wrong(t, dir, `DELETE FROM outcomes WHERE seq = 1`)
-	mend(t, dir)
-	var damaged *refusal.DamagedError
-	if err := b.Suppress(ctx, []journal.Suppression{{Whom: "a@x.test"}}); !errors.As(err, &damaged) || !strings.Contains(err.Error(), "replaced") {
-		t.Errorf("%v", err)
-	}
-	check(t, b.Close())
-	_, f, err := tryMend(t, dir)
-	if check(t, err); !f.Sound() {
-		t.Errorf("the new one: %+v", f.Faults)
-	}
 }

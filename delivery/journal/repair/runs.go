@@ -79,7 +79,7 @@ func (r *repairing) anew(old *salvage.Run, nameless int64) []any {
 	case l.Journal != r.w.Journal(): // of a journal before this one
 		l.Outcomes = m.Outcomes
 	}
-	first := max(l.Outcomes, m.OutcomesFrom-1)
+	first := min(max(l.Outcomes, m.OutcomesFrom-1), m.Outcomes) // what was behind that is lost as well
 	return []any{old.ID, int64(0), l.Campaign, l.Key, int64(l.Generation), outcome.Micro(l.Begun), int64(0), int64(0), int64(0), "[]",
 		int64(0), int64(l.Retried), first, first, m.From - 1, int64(0), int64(0), "", "", "", "[]"}
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -54,7 +55,7 @@ func nameAside(dir string, now time.Time) error {
 // may be at the directory.
 func Resume(dir string) (aside string, halfway bool, err error) {
 	if halfway, err = store.Halfway(dir); err == nil && halfway {
-		aside, err = finish(dir)
+		aside, err = finish(dir, func(string) error { return nil })
 	}
 	if err != nil {
 		return "", halfway, fmt.Errorf("repair: %w", err)
@@ -63,13 +64,16 @@ func Resume(dir string) (aside string, halfway bool, err error) {
 }
 
 // finish puts the damaged files aside and the new ones in their place, as far as that is not done, and gives the directory of
-// the damaged ones.
-func finish(dir string) (aside string, err error) {
+// the damaged ones. When these are not still what they were, once they are there, they are put back.
+func finish(dir string, still func(aside string) error) (aside string, err error) {
 	repaired, ready := filepath.Join(dir, store.Repaired), filepath.Join(dir, store.Ready)
 	switch _, err := os.Lstat(ready); {
 	case errors.Is(err, fs.ErrNotExist):
 		if aside, err = putAside(dir, repaired); err != nil {
 			return "", err
+		}
+		if err := still(aside); err != nil {
+			return "", errors.Join(err, putBack(dir, aside, repaired))
 		}
 		if err := errors.Join(os.Rename(repaired, ready), disk.Sync(dir)); err != nil {
 			return "", err
@@ -108,6 +112,16 @@ func putAside(dir, repaired string) (aside string, err error) {
 		}
 	}
 	return aside, errors.Join(disk.Sync(aside), disk.Sync(dir))
+}
+
+// putBack undoes putAside, and does away with the new journal. Until the old one is whole again the new one keeps it refused.
+func putBack(dir, aside, repaired string) error {
+	for _, name := range slices.Backward(old) {
+		if err := move(aside, dir, name); err != nil {
+			return err
+		}
+	}
+	return errors.Join(disk.Sync(dir), os.Remove(aside), os.RemoveAll(repaired), disk.Sync(dir))
 }
 
 // asideOf reads where the damaged files go. Once all else is moved a cut removal may have left nothing to read.

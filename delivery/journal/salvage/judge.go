@@ -26,8 +26,10 @@ type Finding struct {
 	Notes   []string `json:"notes,omitempty"`
 
 	Suppressed     int64 `json:"suppressed"`                // entries of the suppression list
-	SuppressedLost int64 `json:"suppressed_lost,omitempty"` // those that are missing from it
-	Nameless       int   `json:"nameless,omitempty"`        // runs whose very names may be lost
+	SuppressedLost int64 `json:"suppressed_lost,omitempty"` // those that are missing from it, as far as can be told
+	// SuppressedUnsure says that the journal does not tell any more how many entries the suppression list had.
+	SuppressedUnsure bool `json:"suppressed_unsure,omitempty"`
+	Nameless         int  `json:"nameless,omitempty"` // runs whose very names may be lost
 }
 
 // Fault is one thing that is wrong.

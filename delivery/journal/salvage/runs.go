@@ -26,7 +26,7 @@ func (j *judging) rows() {
 	}
 	j.outcomes = j.appended(table.Outcomes, j.meta.Outcomes)
 	j.intents = j.appended(table.Intents, j.meta.Intents)
-	j.f.Suppressed = j.tally(table.Suppressed).places.count()
+	j.f.Suppressed, j.f.SuppressedUnsure = j.tally(table.Suppressed).places.count(), !j.told
 	if j.appended(table.Suppressed, j.meta.Suppressed) > 0 {
 		j.f.SuppressedLost = j.missing(table.Suppressed).count()
 	}

@@ -79,8 +79,11 @@ func (w *Wreck) open(ctx context.Context) (err error) {
 }
 
 // Still gives ErrBusy when somebody wrote to the journal since Open.
-func (w *Wreck) Still() error {
-	same, err := w.img.Stable()
+func (w *Wreck) Still() error { return w.StillIn(w.dir) }
+
+// StillIn is Still for files that were moved into another directory since.
+func (w *Wreck) StillIn(dir string) error {
+	same, err := w.img.Stable(filepath.Join(dir, store.Name))
 	if err == nil && !same {
 		err = ErrBusy
 	}

@@ -31,12 +31,12 @@ func (s *Store) Erase(ctx context.Context, f func(*Tx) error) error {
 	if _, err := s.write.ExecContext(ctx, "VACUUM"); err != nil {
 		return used(s.judge(fmt.Errorf("vacuum: %w", err), true))
 	}
-	return s.empty(ctx)
+	return s.Empty(ctx)
 }
 
-// empty brings the write-ahead log into the file, and cuts it to nothing. It waits two seconds for those who read: a report
-// may take its time, and whoever waits for it would hold up all who write.
-func (s *Store) empty(ctx context.Context) error {
+// Empty brings the write-ahead log into the file, and cuts it to nothing. It waits two seconds for those who read: a report
+// may take its time, and whoever waits for it would hold up all who write. The error is ErrUsed when they are not done by then.
+func (s *Store) Empty(ctx context.Context) error {
 	if _, err := s.write.ExecContext(ctx, "PRAGMA busy_timeout = 2000"); err != nil {
 		return s.judge(fmt.Errorf("busy_timeout: %w", err), false)
 	}
