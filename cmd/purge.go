@@ -18,7 +18,8 @@ type purgeOptions struct {
 	before   string
 	all, yes bool
 
-	day time.Time // of before
+	said func(flag string) bool // the command line has it
+	day  time.Time              // of before
 }
 
 func (e *env) purgeCommand() *cobra.Command {
@@ -36,12 +37,12 @@ func (e *env) purgeCommand() *cobra.Command {
 			"no campaign.yaml lies in it. RUN is CAMPAIGN, CAMPAIGN/KEY or CAMPAIGN/KEY#2; the default is the latest run.\n\n" +
 			"What stays: of each delivery a keyed MAC, of which no address can be read, its outcome, codes and times, so that a later send\n" +
 			"still skips whoever has the letter and report still counts; the secret; and the suppression list, which protects the people\n" +
-			"on it. A run that has pending, deferred or unknown deliveries is purged only when RUN names it. Nothing in this state\n" +
-			"directory may be sent meanwhile. docs/privacy.md tells more.",
+			"on it. A run that has pending, deferred or unknown deliveries is purged only when RUN names it; --before passes it over.\n" +
+			"Nothing in this state directory may be sent meanwhile. docs/privacy.md tells more.",
 		Args:        usage(cobra.MaximumNArgs(1)),
 		Annotations: codes(exitOK, exitUsage, exitNoInput, exitIO, exitPaused, exitRefused, exitInterrupted),
 		RunE: func(c *cobra.Command, args []string) error {
-			o.run = args
+			o.run, o.said = args, c.Flags().Changed
 			return e.runPurge(c.Context(), o)
 		},
 	}
@@ -54,10 +55,15 @@ func (e *env) purgeCommand() *cobra.Command {
 }
 
 func (o *purgeOptions) check() (err error) {
-	if n := len(o.run); n > 0 && (o.all || o.before != "") || o.all && o.before != "" {
+	named, before, all := len(o.run) > 0, o.said("before"), o.said("all")
+	switch {
+	case named && (before || all) || before && all:
 		return failf(exitUsage, "RUN, --before and --all exclude each other")
-	}
-	if o.before == "" {
+	case named && o.run[0] == "": // a variable that nobody has set must not stand for the latest run
+		return failf(exitUsage, "RUN is empty").hinted("leave it out for the latest run")
+	case all && !o.all:
+		return failf(exitUsage, "--all=false says of no run that it is to be purged").hinted("leave it out for the latest run")
+	case !before:
 		return nil
 	}
 	if o.day, err = time.ParseInLocation(time.DateOnly, o.before, time.Local); err != nil {
@@ -133,6 +139,9 @@ func (e *env) purge(ctx context.Context, p *purging, unasked bool) error {
 
 // tellLeft names what nobody can judge but the user.
 func (e *env) tellLeft(p *purging) error {
+	if len(p.spared) > 0 {
+		e.say("not at their end, and not purged: %s\n", listed(p.spared))
+	}
 	if len(p.left) > 0 {
 		e.say("left alone, as mailblast did not write it or it is of other runs, too; look whether it names people: %s\n", listed(folded(p.left)))
 	}

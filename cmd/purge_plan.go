@@ -17,6 +17,7 @@ type purging struct {
 	runs   []doomed
 	files  []string // to be removed, below dir
 	left   []string // that may hold personal data, below dir
+	spared []string // runs that began before the day of --before and are not at their end
 	barred int      // entries of the suppression list
 }
 
@@ -100,30 +101,39 @@ func (e *env) choose(ctx context.Context, p *purging, o purgeOptions, named *jou
 		if named != nil && info.ID != named.ID || named == nil && !o.takes(info) {
 			continue
 		}
-		d := doomed{info: info}
-		src, err := e.reportSource(ctx, p.book, info)
-		if err == nil {
-			d.report, err = report.Build(ctx, src)
-		}
+		d, waits, err := e.doom(ctx, p, info)
 		if err != nil {
-			return stateFault(err)
+			return err
 		}
-		if len(o.run) == 0 && d.open() {
-			holds, err := p.book.Holds(ctx, info)
-			if err != nil {
-				return stateFault(err)
-			}
-			if holds {
-				open, first = append(open, info.Name()+" ("+d.unfinished()+")"), append(first, info.Name())
-			}
+		if waits && len(o.run) == 0 {
+			open, first = append(open, info.Name()+" ("+d.unfinished()+")"), append(first, info.Name())
+			continue
 		}
 		p.runs = append(p.runs, d)
 	}
-	if len(open) > 0 {
+	if o.before != "" { // which a run is not that has not ended
+		p.spared = open
+	} else if len(open) > 0 {
 		return failf(exitRefused, "not at their end: %s. Nothing was purged", listed(open)).
 			hinted("%s", e.unended(p, first[0]))
 	}
 	return nil
+}
+
+// doom looks at a run that is to be purged. It waits while it has something to purge and is not at its end.
+func (e *env) doom(ctx context.Context, p *purging, info journal.RunInfo) (d doomed, waits bool, err error) {
+	d.info = info
+	src, err := e.reportSource(ctx, p.book, info)
+	if err == nil {
+		d.report, err = report.Build(ctx, src)
+	}
+	if err == nil && d.open() {
+		waits, err = p.book.Holds(ctx, info)
+	}
+	if err != nil {
+		return d, false, stateFault(err)
+	}
+	return d, waits, nil
 }
 
 // takes tells whether --before or --all means a run.
