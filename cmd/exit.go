@@ -22,7 +22,7 @@ const (
 	exitPartial     = 3   // finished, but some are unknown, or failed with --strict
 	exitUsage       = 64  // the command line is wrong
 	exitData        = 65  // the campaign, a template or the list is wrong
-	exitNoInput     = 66  // a file is missing
+	exitNoInput     = 66  // a file or run is missing
 	exitUnavailable = 69  // the database or mail server cannot be reached, nothing was sent
 	exitBug         = 70  // a fault of ours
 	exitIO          = 73  // output or state cannot be written, or the journal is damaged
@@ -37,7 +37,7 @@ const (
 // exitText is what each code means, in the words of the help texts.
 var exitText = map[int]string{
 	exitOK: "done, or nothing to do", exitPartial: "finished, but some are unknown (or failed, with --strict)",
-	exitUsage: "wrong command line", exitData: "campaign, template or list is invalid", exitNoInput: "a file is missing",
+	exitUsage: "wrong command line", exitData: "campaign, template or list is invalid", exitNoInput: "a file or run is missing",
 	exitUnavailable: "database or mail server unreachable, nothing was sent", exitBug: "a bug in mailblast",
 	exitIO: "output or state cannot be written, or the journal is damaged", exitPaused: "paused with work left: run it again",
 	exitRefused: "refused: expect, answered no, or the journal is not the one of the runs here", exitDenied: "login or TLS refused",
@@ -100,6 +100,14 @@ func (e *env) hint(f *fault) string {
 	return f.hint + e.typed(f.then...)
 }
 
+// lookOn is the command that tells how far the holder of a lock has got.
+func lookOn(h lock.Holder) []string {
+	if h.Run == "" {
+		return []string{"status"}
+	}
+	return []string{"status", h.Run}
+}
+
 // judge finds what an error of any room means for the user.
 func judge(err error) *fault {
 	var (
@@ -125,7 +133,7 @@ func judge(err error) *fault {
 		if locked.Holder.Run == "" { // the whole directory, which has no status
 			return failf(exitPaused, "%w", locked).hinted("try again in a moment")
 		}
-		return &fault{code: exitPaused, err: fmt.Errorf("%w", locked), hint: "look on with: ", then: []string{"status", locked.Holder.Run}}
+		return &fault{code: exitPaused, err: fmt.Errorf("%w", locked), hint: "look on with: ", then: lookOn(locked.Holder)}
 	case errors.As(err, &other):
 		return &fault{code: exitPaused, err: other, hint: "only one machine sends a campaign at a time: look on there with mailblast status"}
 	case errors.As(err, &lost):

@@ -27,8 +27,7 @@ func (p *pipeline) pausedFault(pauses []report.Pause) *fault {
 	if p.told || p.rehearsal() {
 		return f
 	}
-	send := p.command()
-	return f.hinted("run again when the cause is mended: %s (it begins with a few); those refused before: %s --retry failed", send, send)
+	return f.hinted("run again when the cause is mended: %s (it begins with a few); those refused before: %s --retry failed", p.goOn(), p.command())
 }
 
 // keepRefusal notes that the run stands still because the login was refused, for those who ask later.

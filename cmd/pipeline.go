@@ -46,6 +46,7 @@ type pipeline struct {
 	edited     []string // what was changed since the run was carried on last
 	found      int      // deliveries that became unknown before the sending: nobody knows what came of them
 	result     *report.Report
+	allowed    allowed                                             // what a person allowed
 	ask        func(context.Context, string) (yes bool, err error) // nil: nobody is there to ask
 	told       bool                                                // a person has read the whole result
 	unheard    error                                               // why the result could not be printed; nil: it was
@@ -108,9 +109,12 @@ func (p *pipeline) openStore(ctx context.Context) (err error) {
 	if err := l.Close(); err != nil {
 		return failf(exitIO, "%w", err)
 	}
+	if err := p.knownRun(ctx); err != nil {
+		return err
+	}
 	o := journal.Options{Log: p.log}
-	err = p.allowing(ctx, func(a allowed) error {
-		o.StartOver = a.startOver
+	err = p.allowing(ctx, func() error {
+		o.StartOver = p.allowed.startOver
 		p.store, err = openStore(ctx, p.c, p.rehearsal(), o)
 		return err
 	})

@@ -20,8 +20,13 @@ func (p *pipeline) begin(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	err = p.allowing(ctx, func(a allowed) error {
-		s.StartOver, s.Move = a.startOver, a.move
+	err = p.allowing(ctx, func() error {
+		if p.allowed.startOver && !p.allowed.plan && !p.store.trial {
+			if err := p.store.swap(ctx); err != nil {
+				return err
+			}
+		}
+		s.StartOver, s.Move = p.allowed.startOver, p.allowed.move
 		p.run, err = p.store.book.Begin(ctx, s)
 		return err
 	})
@@ -32,26 +37,48 @@ func (p *pipeline) begin(ctx context.Context) (err error) {
 	return nil
 }
 
-// allowed is what a person allows that would be refused otherwise.
-type allowed struct{ startOver, move bool }
+// startOver does to the journal what was tried on a copy of it. Whoever does not want the plan has changed nothing by asking for it.
+func (p *pipeline) startOver(ctx context.Context) error {
+	p.allowed.plan = true
+	if !p.store.trial {
+		return nil
+	}
+	if err := p.run.Close(); err != nil {
+		return stateFault(err)
+	}
+	if err := p.store.swap(ctx); err != nil {
+		return err
+	}
+	for _, step := range []func(context.Context) error{p.begin, p.readBarred, p.wire} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	_, err := p.plan(ctx)
+	return err
+}
+
+// allowed is what a person allows that would be refused otherwise. What it starts over is tried on a copy until the plan is
+// accepted.
+type allowed struct{ startOver, move, plan bool }
 
 // allowing calls f, and again with what a person allows: a journal that is lost, or that comes from another machine, may
 // mean a second copy for everybody. Where nobody is there to answer, it stays refused.
-func (p *pipeline) allowing(ctx context.Context, f func(allowed) error) error {
-	var a allowed
+func (p *pipeline) allowing(ctx context.Context, f func() error) error {
 	for {
-		err := f(a)
+		err := f()
 		var lost *refusal.LostError
 		var host *refusal.HostError
 		var question string
+		var allow *bool
 		switch {
 		case p.ask == nil || err == nil:
 			return err
-		case errors.As(err, &lost) && !a.startOver:
-			a.startOver = true
-			question = fmt.Sprintf("%v\nWhoever got mail by these runs would get it again. Begin anew all the same? Type yes: ", lost)
-		case errors.As(err, &host) && !a.move:
-			a.move = true
+		case errors.As(err, &lost) && !p.allowed.startOver:
+			allow = &p.allowed.startOver
+			question = fmt.Sprintf("%v\nWhoever got mail by these runs would get it again. %s\nBegin anew all the same? Type yes: ", lost, unbarred(lost))
+		case errors.As(err, &host) && !p.allowed.move:
+			allow = &p.allowed.move
 			question = fmt.Sprintf("%v\nIf this is a copy and the other is in use as well, people get two letters. Go on from here? Type yes: ", host)
 		default:
 			return err
@@ -62,21 +89,14 @@ func (p *pipeline) allowing(ctx context.Context, f func(allowed) error) error {
 		case !yes:
 			return failf(exitRefused, "not sent, as you said")
 		}
+		*allow = true
 	}
 }
 
-// runKey names the run that is due. A campaign sent once has a run without key.
-func (p *pipeline) runKey(ctx context.Context) string {
-	if p.o.run != "" {
-		return p.o.run
+// unbarred tells what becomes of the suppression list, which is kept in the journal.
+func unbarred(lost *refusal.LostError) string {
+	if lost.Missing {
+		return "The suppression list is lost with it: whoever was on it would get mail, too."
 	}
-	if p.c.Repeat == "never" {
-		return ""
-	}
-	if p.c.Repeat == "always" && p.store != nil { // one that was cut is continued first
-		if last, err := p.store.book.Latest(ctx, p.c.Name); err == nil && last.Finished.IsZero() {
-			return last.Key
-		}
-	}
-	return p.c.RunKey(p.now(), p.letterHash)
+	return "Whoever was put on the suppression list of a journal that was here before is not on it any more."
 }

@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/mailblast/mailblast/delivery/journal"
 	"github.com/mailblast/mailblast/delivery/journal/lock"
@@ -77,7 +76,7 @@ func (e *env) lockAll(ctx context.Context, dir string) (*lock.Held, error) {
 	held, err := lock.Alone(ctx, dir, lock.Holder{PID: e.pid, Host: e.host, Start: e.now(), Doing: "purged"})
 	if other := (*lock.HeldError)(nil); errors.As(err, &other) {
 		return nil, failf(exitPaused, "nothing was purged: %w", err).
-			hinted("all campaigns share this directory; purge it when that has ended: %s", e.typed(strings.Fields("status "+other.Holder.Run)...))
+			hinted("all campaigns share this directory; purge it when that has ended: %s", e.typed(lookOn(other.Holder)...))
 	}
 	if err != nil {
 		return nil, stateFault(err)

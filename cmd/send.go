@@ -61,7 +61,7 @@ func (e *env) sendCommand() *cobra.Command {
 	f.StringVar(&o.maxConnections, "max-connections", "", "at most `N` connections")
 	f.StringVar(&o.retry, "retry", "", "try those again that are `STATUS`: failed, unknown, or suppressed and taken off the list since")
 	f.StringVar(&o.again, "again", "", "send to everyone a second time; `NAME` is the campaign's, to be sure")
-	f.StringVar(&o.run, "run", "", "go on with the run `KEY`, such as 2026-W48")
+	f.StringVar(&o.run, "run", "", "go on with the run `KEY`, such as 2026-W48, that was begun before")
 	f.StringVar(&o.progress, "progress", "auto", "`HOW` to show progress: auto, bar, lines or none")
 	f.BoolVar(&o.json, "json", false, "JSON lines on standard output")
 	f.StringVar(&o.report, "report", "", "write the report to `FILE` as well: .txt, .json or .csv")
@@ -110,6 +110,9 @@ func (p *pipeline) conduct(ctx, ready context.Context, begun func(), s *sendScre
 		return err
 	}
 	if err := p.confirm(ready, plan, s); err != nil {
+		return err
+	}
+	if err := p.startOver(ready); err != nil {
 		return err
 	}
 	if which, _ := p.reopens(); which == delivery.NotTried { // status tells of a run whose relay cannot be reached, too

@@ -120,7 +120,7 @@ func (p *pipeline) verdict(end ending, err error) error {
 
 // judgeEnd gives the exit code of how a sending ended.
 func (p *pipeline) judgeEnd(end ending) *fault {
-	goOn := "run again to continue: " + p.command()
+	goOn := "run again to continue: " + p.goOn()
 	if p.told || p.rehearsal() { // the summary said so, or there is nothing to continue
 		goOn = ""
 	}

@@ -32,7 +32,7 @@ func (p *pipeline) plan(ctx context.Context) (*screen.Plan, error) {
 		Run: info.Name(), From: p.c.From, Via: p.via(), List: p.listName(), Rehearsal: p.rehearsal(), Limits: p.limits(), Rows: pl.Rows,
 		Already: pl.Past[delivery.Sent], Suppressed: pl.Past[delivery.Suppressed] + pl.Barred,
 		Duplicate: pl.Skipped[delivery.ClassDuplicate], Invalid: pl.Skipped[delivery.ClassInvalid], Null: pl.Skipped[delivery.ClassNull],
-		Beyond: pl.LeftOut, ToSend: pl.ToSend, Deliveries: pl.Deliveries, InDoubt: p.inDoubt(pl),
+		Beyond: pl.LeftOut, ToSend: pl.ToSend, Doubtful: pl.Doubtful, Deliveries: pl.Deliveries, InDoubt: p.inDoubt(pl),
 		Width: p.width(), About: p.about(pl.Deliveries), CanTest: !p.rehearsal(),
 	}
 	v.Ended = pl.Ended - v.Already - pl.Past[delivery.Suppressed]

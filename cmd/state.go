@@ -20,12 +20,14 @@ import (
 // store is where a run remembers: the state directory, or for a rehearsal a directory that ends with it.
 type store struct {
 	book   *journal.Book
+	o      journal.Options // the book's
+	trial  bool            // the book is a copy in which a start over is tried
 	secret []byte
 	temp   string // for the row store, spilled messages and large attachments
 	undo   []func() error
 }
 
-// openStore opens the state of a campaign. A rehearsal leaves it alone.
+// openStore opens the state of a campaign. A rehearsal leaves it alone, and so does what is to start over, until swap.
 func openStore(ctx context.Context, c *campaign.Campaign, rehearsal bool, o journal.Options) (s *store, err error) {
 	s = &store{}
 	defer func() {
@@ -51,14 +53,35 @@ func openStore(ctx context.Context, c *campaign.Campaign, rehearsal bool, o jour
 			o.Log.Warn(farAway(c.State, kind))
 		}
 		o.Dir, o.Connections = c.State, c.Connections
-		s.book, err = journal.Open(ctx, o)
+		open := journal.Open
+		if s.o, s.trial = o, o.StartOver; s.trial {
+			open = journal.OpenTrial
+		}
+		s.book, err = open(ctx, o)
 	}
 	if err != nil {
 		return s, stateFault(err)
 	}
-	s.undo = append(s.undo, s.book.Close)
+	s.undo = append(s.undo, func() error { return s.book.Close() })
 	s.secret, err = secret(c, rehearsal)
 	return s, err
+}
+
+// swap opens a trial in place of the journal, or the journal in place of a trial.
+func (s *store) swap(ctx context.Context) error {
+	open := journal.OpenTrial
+	if s.trial {
+		open = journal.Open
+	}
+	if err := s.book.Close(); err != nil {
+		return stateFault(err)
+	}
+	book, err := open(ctx, s.o)
+	if err != nil {
+		return stateFault(err)
+	}
+	s.book, s.trial = book, !s.trial
+	return nil
 }
 
 // farAway warns of a state directory on a network file system, where a lock may hold on one machine only.

@@ -43,6 +43,15 @@ func (p *pipeline) command() string {
 	return p.typed("send", p.c.Path)
 }
 
+// goOn is what goes on with what this command began: those whom it was told to try again, and did not come to, are left alone
+// by any other.
+func (p *pipeline) goOn() string {
+	if p.o.retry == "" {
+		return p.command()
+	}
+	return p.command() + " --retry " + p.o.retry
+}
+
 // lookBack is what tells of a run later on. It has to find the state from here.
 func (p *pipeline) lookBack() string {
 	here := absolute(".")
@@ -71,5 +80,5 @@ func (p *pipeline) afterRehearsal() string {
 
 // layout is the form of a report on standard output.
 func (p *pipeline) layout() report.TextOptions {
-	return report.TextOptions{Width: p.outWidth(), Color: p.color(p.outTTY), Send: p.command(), Report: p.lookBack(), Rehearse: p.afterRehearsal()}
+	return report.TextOptions{Width: p.outWidth(), Color: p.color(p.outTTY), Send: p.command(), GoOn: p.goOn(), Report: p.lookBack(), Rehearse: p.afterRehearsal()}
 }

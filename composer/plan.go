@@ -19,6 +19,7 @@ type Plan struct {
 	ToSend     int
 	Widest     int   // open deliveries of one row to send, at most
 	Waiting    int   // of ToSend: deferred by an earlier try
+	Doubtful   int   // of ToSend: with a delivery that is tried again after it was unknown
 	Differ     int   // deliveries that are tried again after they were unknown, with another letter than the one they may have got
 	Deliveries int   // open ones of the rows to send
 	Left       int   // open ones of the rows left out
@@ -49,7 +50,7 @@ func (c *Composer) Plan(ctx context.Context) (Plan, error) {
 
 // count tells whether something of the row is to be sent. What is tried again is open in those rows alone.
 func (p *Plan) count(r *candidate, c *Composer) bool {
-	open, barred, waiting, worst := 0, 0, false, delivery.NotTried
+	open, barred, waiting, doubtful, worst := 0, 0, false, false, delivery.NotTried
 	out := !r.wanted() || c.o.Limit > 0 && p.ToSend >= c.o.Limit
 	for i, past := range r.past {
 		_, no := c.barred(r.env.Recipients[i])
@@ -61,6 +62,7 @@ func (p *Plan) count(r *candidate, c *Composer) bool {
 		default:
 			open++
 			waiting = waiting || past.Status == delivery.Deferred
+			doubtful = doubtful || past.Status == delivery.Unknown
 			if !out && past.Status == delivery.Unknown && past.Print != 0 && past.Print != r.print {
 				p.Differ++
 			}
@@ -78,6 +80,9 @@ func (p *Plan) count(r *candidate, c *Composer) bool {
 		p.Barred++
 	default:
 		p.toSend(r, open, waiting)
+		if doubtful {
+			p.Doubtful++
+		}
 		return true
 	}
 	return false

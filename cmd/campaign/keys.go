@@ -30,7 +30,7 @@ func letterKeys(c *Campaign) []field {
 			{"max", count(&c.Expect.Max, 1, 1e9), "", "More rows than this: nothing is sent. Default: no maximum."},
 		}}, "", "How many rows there should be; catches a broken WHERE."},
 		{"suppress", texts(&c.Suppress, suppressFile), "", "Files with people who must not be written to, of the kinds recipients may have: a column email, or one address or @domain a line. They add to the list that `mailblast suppress` keeps."},
-		{"repeat", oneOf(&c.Repeat, "never", "daily", "weekly", "monthly", "on-change", "always"), "never", "When the same people get it again: what is in one run is never sent twice."},
+		{"repeat", oneOf(&c.Repeat, "never", "daily", "weekly", "monthly", "on-change", "always"), "never", "When the same people get it again: what is in one run is never sent twice. send --run KEY goes on with an earlier one, such as 2026-W48; a KEY that no run has is refused."},
 		{"on_null", nullRules{&c.OnNull}, "", "A letter that prints a NULL: fail that row (the default), skip it and count it, or print nothing (empty); or by column: {city: empty, name: {default: friend}, \"*\": skip}."},
 		{"vars", values(&c.Vars), "", "Constants for templates, as .vars.NAME."},
 		{"images", oneOf(&c.Images, "embed", "link"), "embed", "Images of the HTML that lie in the campaign's folder: go with the letter, or are left as they are written."},

@@ -163,7 +163,7 @@ func oneOf(p *string, values ...string) scalar {
 					return nil
 				}
 			}
-			if near := nearest(s, values); near != "" {
+			if near := Nearest(s, values); near != "" {
 				return &misfit{fmt.Sprintf("%q must be %s: did you mean %q?", s, orList(values), near), ""}
 			}
 			return &misfit{fmt.Sprintf("%q must be %s", s, orList(values)), ""}

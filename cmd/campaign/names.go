@@ -75,7 +75,7 @@ func (l *loader) unknown(e source.Entry, fields []field, under string) {
 	top, _, _ := strings.Cut(under, ".")
 	top, _, _ = strings.Cut(top, "[")
 	hint := ""
-	switch near := nearest(e.Key, names); {
+	switch near := Nearest(e.Key, names); {
 	case slices.Contains(later, strings.TrimPrefix(top+"."+e.Key, ".")):
 		what += ": it is not supported"
 	case near != "":
@@ -106,19 +106,15 @@ func homeOf(key, under string) string {
 	return ""
 }
 
-// nearest gives the candidate that a word was probably meant to be; empty when none is near.
-func nearest(word string, candidates []string) string {
+// Nearest gives the candidate that a word was probably meant to be; empty when none is near.
+func Nearest(word string, candidates []string) string {
 	if len(word) > 40 {
 		return ""
 	}
-	plain := strings.ReplaceAll(strings.ToLower(word), "-", "_")
+	plain := func(s string) string { return strings.ReplaceAll(strings.ToLower(s), "-", "_") }
 	best, least := "", max(1, len(word)/3)+1
 	for _, c := range candidates {
-		d := source.Distance(plain, c)
-		if plain == strings.ReplaceAll(c, "-", "_") {
-			d = 0
-		}
-		if d < least {
+		if d := source.Distance(plain(word), plain(c)); d < least {
 			best, least = c, d
 		}
 	}

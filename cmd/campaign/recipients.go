@@ -91,7 +91,7 @@ func charsetName(p *string) scalar {
 		c, ok := charset.Lookup(s)
 		if !ok {
 			hint := "such as utf-8, windows-1252, iso-8859-2 or utf-16le"
-			if near := nearest(strings.TrimSpace(s), charset.Names()); near != "" {
+			if near := Nearest(strings.TrimSpace(s), charset.Names()); near != "" {
 				hint = "did you mean " + near + "?"
 			}
 			return &misfit{fmt.Sprintf("%q is no charset that is known", clip(s)), hint}

@@ -20,13 +20,14 @@ type Plan struct {
 	Suppressed   int           `json:"suppressed"`
 	Duplicate    int           `json:"duplicate"`
 	Invalid      int           `json:"invalid"`
-	Null         int           `json:"null,omitempty"`   // rows left out because a field they print is empty
-	Ended        int           `json:"ended,omitempty"`  // failed or unknown before, and not asked to be tried again
-	Beyond       int           `json:"beyond,omitempty"` // left for later by --limit
-	ToSend       int           `json:"to_send"`          // rows
-	Deliveries   int           `json:"deliveries"`       // what these rows come to, with their cc and bcc; equal to ToSend without
-	InDoubt      int           `json:"in_doubt"`         // at most so many could be unknown after a crash
-	About        time.Duration `json:"-"`                // expected length; 0 is not known
+	Null         int           `json:"null,omitempty"`        // rows left out because a field they print is empty
+	Ended        int           `json:"ended,omitempty"`       // failed or unknown before, and not asked to be tried again
+	Beyond       int           `json:"beyond,omitempty"`      // left for later by --limit
+	ToSend       int           `json:"to_send"`               // rows
+	Doubtful     int           `json:"may_have_it,omitempty"` // of to_send, those that were unknown and are tried again
+	Deliveries   int           `json:"deliveries"`            // what these rows come to, with their cc and bcc; equal to ToSend without
+	InDoubt      int           `json:"in_doubt"`              // at most so many could be unknown after a crash
+	About        time.Duration `json:"-"`                     // expected length; 0 is not known
 	FirstTo      string        `json:"first_to,omitempty"`
 	FirstSubject string        `json:"first_subject,omitempty"`
 	LastTest     string        `json:"last_test,omitempty"` // such as "today 09:12 to ana@acme.example"
@@ -127,7 +128,14 @@ func (p *Plan) sum() string {
 
 // Question is what the plan asks.
 func (p *Plan) Question() string {
-	q := fmt.Sprintf("Send to %s %s? Type yes", Comma(p.ToSend), plural(p.ToSend, "person", "people"))
+	doubt := ""
+	switch {
+	case p.Doubtful > 0 && p.Doubtful == p.ToSend:
+		doubt = ", who may have the letter already"
+	case p.Doubtful > 0:
+		doubt = fmt.Sprintf(", %s of whom may have the letter already", Comma(p.Doubtful))
+	}
+	q := fmt.Sprintf("Send to %s %s%s? Type yes", Comma(p.ToSend), plural(p.ToSend, "person", "people"), doubt)
 	if p.CanTest {
 		q += ", or t to send yourself a test first"
 	}

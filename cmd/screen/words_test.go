@@ -91,6 +91,24 @@ func TestPlans(t *testing.T) {
 	}
 }
 
+// Who may have the letter already is told with the question.
+func TestQuestion(t *testing.T) {
+	for _, c := range []struct {
+		toSend, doubtful int
+		want             string
+	}{
+		{202, 0, "Send to 202 people? Type yes: "},
+		{202, 202, "Send to 202 people, who may have the letter already? Type yes: "},
+		{1, 1, "Send to 1 person, who may have the letter already? Type yes: "},
+		{210, 202, "Send to 210 people, 202 of whom may have the letter already? Type yes: "},
+	} {
+		p := Plan{ToSend: c.toSend, Doubtful: c.doubtful}
+		if got := p.Question(); got != c.want {
+			t.Errorf("asks %q, want %q", got, c.want)
+		}
+	}
+}
+
 func TestAsk(t *testing.T) {
 	for in, want := range map[string]Answer{
 		"yes\n": Yes, " YES \r\n": Yes, "yes": Yes, "t\n": Test, "test\n": Test, "no\n": No, "\n": No, "": No, "yess\n": No,

@@ -28,20 +28,29 @@ func Look(ctx context.Context, o Options) (*Book, error) {
 
 // lookAtCopy opens a copy of a journal that cannot be written, and why says why.
 func lookAtCopy(ctx context.Context, o Options, why error) (*Book, error) {
+	b, err := OpenTrial(ctx, o)
+	if err != nil {
+		return nil, errors.Join(why, err)
+	}
+	b.stop(fmt.Errorf("only a copy is open, to be read: %w", why)) // what is written to it would be gone
+	return b, nil
+}
+
+// OpenTrial opens a copy of the journal, or of what is left of it, in the system's temporary directory, which Close removes: what
+// is begun in it shows what would come of it, and nothing of it stays. Errors are Open's.
+func OpenTrial(ctx context.Context, o Options) (*Book, error) {
 	temp, err := os.MkdirTemp("", "mailblast-journal-")
 	if err != nil {
-		return nil, why
+		return nil, fmt.Errorf("journal: %w", err)
 	}
 	var b *Book
-	err = disk.Copy(o.Dir, temp, store.Name, store.Name+"-wal", mark.Name, register.Name)
-	if err == nil {
+	if err = disk.Copy(o.Dir, temp, store.Name, store.Name+"-wal", mark.Name, register.Name); err == nil {
 		o.Dir = temp
 		b, err = Open(ctx, o)
 	}
 	if err != nil {
-		return nil, errors.Join(why, err, os.RemoveAll(temp))
+		return nil, errors.Join(err, os.RemoveAll(temp))
 	}
 	b.temp = temp
-	b.stop(fmt.Errorf("only a copy is open, to be read: %w", why)) // what is written to it would be gone
 	return b, nil
 }

@@ -100,7 +100,7 @@ var storySpec = Spec{Campaign: "spring", Key: "2026", Secret: []byte("secret"), 
 // truth is what the third process left, as the story has it.
 var truth = func() []delivery.Status {
 	s, f, u, n := delivery.Sent, delivery.Failed, delivery.Unknown, delivery.NotTried
-	return []delivery.Status{s, s, s, delivery.Deferred, s, delivery.Suppressed, s, u, u, n, n, s, u, u, f, n, n, n}
+	return []delivery.Status{s, s, s, delivery.Deferred, s, delivery.Suppressed, s, u, u, f, n, s, u, u, f, n, n, n}
 }()
 
 // tell makes a story with its end, on a file with pages of so many octets: small ones make a file in which every octet can
@@ -253,7 +253,7 @@ func (w *writing) two() {
 	w.now(w.b.Suppress(ctx, []Suppression{{Whom: "gone@x.test", At: day(3), Removed: true}}))
 }
 
-// three has what failed tried again: 2 is sent now, 9 waits; and 14 fails.
+// three has what failed tried again: 2 is sent now, 9 is not come to and stays failed; and 14 fails.
 func (w *writing) three() {
 	ctx := context.Background()
 	_, err := w.r.Reopen(ctx, delivery.Failed, 0, nil)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,10 +97,10 @@ var finals = `SELECT ` + table.Outcomes.List("o.") + ` FROM (SELECT ` + state.Pl
 	ORDER BY 1) LEFT JOIN outcomes o ON o.seq = place ORDER BY place`
 
 // Outcomes gives the state of each delivery of a run as its deciding outcome, in the order they were reached. Deferred
-// ones are pending; so are NotTried ones, which were reopened.
+// ones are pending; so are NotTried ones, whose row is back on the list or which wait to be resent.
 func (b *Book) Outcomes(ctx context.Context, run RunInfo) iter.Seq2[delivery.Outcome, error] {
 	return func(yield func(delivery.Outcome, error) bool) {
-		for row, err := range b.intact(ctx, table.Outcomes, finals, run.first, int64(run.ID)) {
+		for row, err := range b.intact(ctx, table.Outcomes, finals, run.first, int64(run.ID), math.MaxInt64) {
 			var o delivery.Outcome
 			if err == nil {
 				o, err = b.named(ctx, outcome.Parse(row))

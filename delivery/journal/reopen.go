@@ -77,7 +77,8 @@ func (r *Run) decide(ctx context.Context, os []delivery.Outcome, unknown bool, a
 
 // Reopen starts the failed or the unknown deliveries of the run anew that chosen tells, nil being all of them, with a pause
 // since they ended, and tells how many those are. What was unknown keeps the date of its first try: a second copy of it is
-// the same letter. Nothing may have been sent yet.
+// the same letter. Without a pause that is for this process alone: to the next one, whoever was not tried meanwhile is what
+// they were. Nothing may have been sent yet.
 func (r *Run) Reopen(ctx context.Context, which delivery.Status, pause time.Duration, chosen func(delivery.ID) bool) (n int, err error) {
 	if r.states == nil {
 		return 0, nil
@@ -143,7 +144,7 @@ func (a *reopening) done(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.r.states.Fill(ctx)
+	return a.r.states.Fill(ctx, int64(a.r.round))
 }
 
 // anew is what a delivery begins with after it was reopened.
@@ -158,6 +159,11 @@ func anew(old *delivery.Outcome, pause time.Duration) delivery.Outcome {
 	return o
 }
 
+// retried tells of a delivery that was reopened for this process alone. Were it gone, its row coming back would open it for all.
+func retried(o delivery.Outcome) bool {
+	return o.Status == delivery.NotTried && !o.Charged && o.Next.IsZero()
+}
+
 // Gone gives an outcome to every delivery that is not final and that no Lookup of this process asked for: its row is no
 // longer in the list. Serve must be running. The whole list must have been looked up.
 func (r *Run) Gone(ctx context.Context) (n int, err error) {
@@ -165,12 +171,15 @@ func (r *Run) Gone(ctx context.Context) (n int, err error) {
 		return 0, nil
 	}
 	unseen := func(os []delivery.Outcome) error {
+		os = slices.DeleteFunc(os, retried)
 		for i := range os {
 			o := &os[i]
 			*o = delivery.Outcome{ID: o.ID, To: o.To, Status: delivery.Skipped, Class: delivery.ClassGone,
 				Text: "no longer on the list", Attempt: o.Attempt, Try: o.Try, First: o.First, At: o.At}
 		}
-		n += len(os)
+		if n += len(os); len(os) == 0 {
+			return nil
+		}
 		r.Record(os)
 		return r.book.flush(ctx, r)
 	}

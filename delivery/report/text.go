@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strconv"
@@ -17,8 +18,9 @@ type TextOptions struct {
 	Width    int    // cells of a line; 0 is 100
 	Color    bool   // ANSI colours for what is wrong
 	People   int    // failed and unknown people to list by name; 0 is 20
-	Send     string // the command that goes on with the run; empty is "mailblast send"
-	About    string // what is to be known of that command, told before it; empty: nothing
+	Send     string // the command that sends the campaign; empty is "mailblast send"
+	GoOn     string // the command that goes on with what was begun, where the run is not finished; empty is Send
+	About    string // what is to be known of these commands, told before them; empty: nothing
 	Report   string // the command that tells of a run later on, without the run's name; empty is "mailblast report"
 	Rehearse string // what to do after a run that nobody remembers, in place of these commands; empty: it is remembered
 }
@@ -31,9 +33,8 @@ func (r *Report) Text(w io.Writer, o TextOptions) error {
 	if o.People <= 0 {
 		o.People = 20
 	}
-	if o.Send == "" {
-		o.Send = "mailblast send"
-	}
+	o.Send = cmp.Or(o.Send, "mailblast send")
+	o.GoOn = cmp.Or(o.GoOn, o.Send)
 	if o.Report == "" {
 		o.Report = reportCommand
 	}
@@ -131,9 +132,9 @@ func (r *Report) next(o TextOptions) []string {
 		o.About = ""
 		return append([]string{about}, r.next(o)...)
 	case r.Pending > 0 && len(r.Pauses) > 0 && r.Failed > 0:
-		return wrap("  When the cause is mended: "+o.Send+between+"those refused before it paused: "+o.Send+" --retry failed", between, o.Width)
-	case r.Pending > 0:
-		return []string{"  Go on: " + o.Send}
+		return wrap("  When the cause is mended: "+o.GoOn+between+"those refused before it paused: "+o.Send+" --retry failed", between, o.Width)
+	case r.Pending > 0, r.Finished == nil && o.GoOn != o.Send:
+		return []string{"  Go on: " + o.GoOn}
 	}
 	if r.nameless == r.Failed+r.Unknown {
 		return r.onceMore(o)

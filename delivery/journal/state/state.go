@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -33,6 +34,9 @@ type State struct {
 
 // An outcome's standing is (round, rank, seq) in one number: the highest of a delivery is its state. A round is what
 // lies between two reopenings, and each reopened delivery has a row of rank 1 in the new one.
+//
+// A person's reopening counts in the process that was asked for it, and no further: whoever that process did not come to try is
+// what they were before, unknown or failed, to everybody who looks later. Only what its new round has of a try counts for good.
 const (
 	seqBits   = 44
 	rankBits  = 4
@@ -60,12 +64,18 @@ var ranked = fmt.Sprintf(`CASE status WHEN %d THEN %d WHEN %d THEN %d WHEN %d TH
 
 var standing = fmt.Sprintf(`max((round << %d) | (%s << %d) | seq)`, roundBits, ranked, seqBits)
 
+// lasting are the rows that count for every process. A delivery that a person had tried again has a row without tries or time,
+// unlike one whose row is back on the list, which keeps its tries, and one that on_unknown has resent, which waits for its time.
+var lasting = fmt.Sprintf(`(status <> %d OR charged OR next > 0 OR round >= ?)`, outcome.Reopened)
+
+const noRound = math.MaxInt64 // one that no run comes to
+
 // Standings is a query of each delivery's state, as key, copy, standing, attempts, tries; it takes the run's first place
-// and number.
+// and number, and the round from which reopenings count whatever came of them, math.MaxInt64 being none.
 var Standings = `SELECT key, copy, ` + standing + ` AS standing,
 	max((round << 32) | CASE WHEN charged THEN attempt ELSE 0 END) & 0xffffffff AS attempts,
 	max((round << 32) | try) & 0xffffffff AS tries
-	FROM outcomes WHERE seq > ? AND run = ? AND status <> ` + fmt.Sprint(int(delivery.NotTried)) + ` GROUP BY key, copy`
+	FROM outcomes WHERE seq > ? AND run = ? AND status <> ` + fmt.Sprint(int(delivery.NotTried)) + ` AND ` + lasting + ` GROUP BY key, copy`
 
 // Place is the deciding outcome's place, in SQL.
 var Place = fmt.Sprintf(`(standing & %d)`, int64(1)<<seqBits-1)
@@ -102,14 +112,14 @@ func Load(ctx context.Context, db *sqlx.DB, file string, run uint64, first int64
 		return nil, err
 	}
 	t := &Table{file: file, run: run, first: first, conn: conn}
-	if err := t.Fill(ctx); err != nil {
+	if err := t.Fill(ctx, noRound); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
 	return t, nil
 }
 
-// Fill lays everything out anew.
-func (t *Table) Fill(ctx context.Context) (err error) {
+// Fill lays everything out anew, with what this process reopened since a round begun as open.
+func (t *Table) Fill(ctx context.Context, reopened int64) (err error) {
 	if err := t.forget(); err != nil {
 		return err
 	}
@@ -120,7 +130,8 @@ func (t *Table) Fill(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	_, err = t.conn.ExecContext(ctx, `INSERT INTO temp.states SELECT *, 0 FROM (`+Standings+`) ORDER BY key, copy`, t.first, int64(t.run))
+	_, err = t.conn.ExecContext(ctx, `INSERT INTO temp.states SELECT *, 0 FROM (`+Standings+`) ORDER BY key, copy`,
+		t.first, int64(t.run), reopened)
 	if err != nil {
 		return err
 	}
@@ -146,7 +157,7 @@ func (t *Table) count(ctx context.Context) error {
 
 // Count counts the deliveries of a run, whose outcomes come after a place, without laying them out.
 func Count(ctx context.Context, db sqlx.QueryerContext, run uint64, first int64) (Counts, error) {
-	return counts(ctx, db, `(`+Standings+`)`, first, int64(run))
+	return counts(ctx, db, `(`+Standings+`)`, first, int64(run), noRound)
 }
 
 func counts(ctx context.Context, db sqlx.QueryerContext, from string, args ...any) (c Counts, err error) {
