@@ -96,7 +96,8 @@ func (e *env) choose(ctx context.Context, p *purging, o purgeOptions, named *jou
 	if err != nil {
 		return stateFault(err)
 	}
-	var open, first []string
+	var open []string
+	var first journal.RunInfo
 	for _, info := range runs {
 		if named != nil && info.ID != named.ID || named == nil && !o.takes(info) {
 			continue
@@ -106,7 +107,10 @@ func (e *env) choose(ctx context.Context, p *purging, o purgeOptions, named *jou
 			return err
 		}
 		if waits && len(o.run) == 0 {
-			open, first = append(open, info.Name()+" ("+d.unfinished()+")"), append(first, info.Name())
+			if len(open) == 0 {
+				first = info
+			}
+			open = append(open, info.Name()+" ("+d.unfinished()+")")
 			continue
 		}
 		p.runs = append(p.runs, d)
@@ -115,7 +119,7 @@ func (e *env) choose(ctx context.Context, p *purging, o purgeOptions, named *jou
 		p.spared = open
 	} else if len(open) > 0 {
 		return failf(exitRefused, "not at their end: %s. Nothing was purged", listed(open)).
-			hinted("%s", e.unended(p, first[0]))
+			hinted("%s", e.unended(p.dir, first))
 	}
 	return nil
 }

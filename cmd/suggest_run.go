@@ -67,14 +67,9 @@ func (e *env) fileOf(dir, name string) string {
 }
 
 // unended is what to do about a run that purge leaves alone because it is not at its end.
-func (e *env) unended(p *purging, run string) string {
-	send := e.typed("send", "FILE")
-	for _, d := range p.runs {
-		if d.info.Name() == run {
-			send, _ = e.goOn(p.dir, d.info.Campaign, d.info.Key)
-		}
-	}
-	return fmt.Sprintf("go on with it first: %s; or purge it by its name: %s", send, e.typed("purge", run))
+func (e *env) unended(dir string, run journal.RunInfo) string {
+	send, _ := e.goOn(dir, run.Campaign, run.Key)
+	return fmt.Sprintf("go on with it first: %s; or purge it by its name: %s", send, e.typed("purge", run.Name()))
 }
 
 // reading is the form of the report of an earlier run on standard output.
