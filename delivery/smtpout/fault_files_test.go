@@ -76,7 +76,7 @@ func TestFaultFewSockets(t *testing.T) {
 // What there were no file descriptors for comes back when there are some again. While there are none, looking for them costs next to
 // nothing.
 func TestFaultSocketsComeBack(t *testing.T) {
-	const few, threads, letters = 5, 40, 1000
+	const few, threads, letters = 5, 40, 3000 // so many that the last socket is back before the last letter, however late it was lost
 	for name, want := range map[string]time.Duration{"for a moment": 5 * time.Second, "for good": time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
 			p := newPosting(t)
