@@ -97,7 +97,7 @@ func (e *env) runSend(ctx context.Context, o sendOptions) error {
 		err = errors.Join(err, p.close())
 	}
 	cancel()
-	if i, ok := cause(ready); ok && errors.Is(err, context.Canceled) {
+	if i, ok := cause(ready); ok && err != nil { // whatever was cut short by it
 		return &fault{code: i.code(), err: fmt.Errorf("%w before anything was sent", i)}
 	}
 	return err

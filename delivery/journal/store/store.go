@@ -72,6 +72,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err == nil {
 		err = s.prepare(ctx)
 	}
+	if ctx.Err() != nil { // what an examination found that was cut short is nothing to go by
+		err = ctx.Err()
+	}
 	if err != nil {
 		err = s.typed(err)
 		if errors.As(err, new(*refusal.DiskError)) {
