@@ -33,7 +33,7 @@ func TestFaultOutputGone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if _, err := os.Stat("/dev/full"); name == "stdout full" && err != nil {
-				t.Skip("left out: no /dev/full")
+				lack(t, "no /dev/full")
 			}
 			p := build(t)
 			s := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0", Latency: time.Millisecond, Scripts: []string{"", "dot#3: drop", ""}})

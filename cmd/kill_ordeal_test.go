@@ -128,7 +128,8 @@ func (o *ordeal) learn(l *life) {
 	if l.plan == nil {
 		return
 	}
-	o.hungry = l.told >= lifetime/2 || l.told >= l.plan.Deliveries
+	idle := o.set.resends && byItself && l.ProcessState.ExitCode() == exitPaused // all that the plan has left is put off
+	o.hungry = l.told >= lifetime/2 || l.told >= l.plan.Deliveries || idle
 	o.bound = max(o.bound, l.plan.InDoubt)
 	if !o.set.resends && !o.retries {
 		o.count()

@@ -17,23 +17,13 @@ import (
 	"testing"
 
 	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/journal/journaltest"
 )
-
-// lacks leaves a test out where a program it needs does not work, unless everything must be there.
-func lacks(t *testing.T, program string, args ...string) {
-	t.Helper()
-	if out, err := exec.Command(program, args...).CombinedOutput(); err == nil {
-		return
-	} else if os.Getenv("CI") == "true" {
-		t.Fatalf("%s does not work: %v %s", program, err, out)
-	}
-	t.Skipf("%s does not work on this machine", program)
-}
 
 // A disk that is full ends the sending, and nothing else: what was on the wire is recorded, nobody is in doubt, and the
 // next process sends nothing until there is room.
 func TestFullDisk(t *testing.T) {
-	lacks(t, "unshare", "-Urm", "true")
+	journaltest.Need(t, "unshare", "-Urm", "true")
 	disk := t.TempDir()
 	cmd := exec.Command("unshare", "-Urm", "sh", "-c", `mount -t tmpfs -o size=4m none "$0" && exec "$@"`, disk,
 		os.Args[0], "-test.run=^TestFullDiskChild$", "-test.v")
@@ -134,7 +124,7 @@ func fill(t *testing.T, disk string, room int64) (path string) {
 
 // After an fsync that failed no dot leaves, whatever later ones say, and those that left are not forgotten.
 func TestSyncFault(t *testing.T) {
-	lacks(t, "strace", "-V")
+	journaltest.Need(t, "strace", "-V")
 	for _, nth := range []int{1, 2, 4, 9, 30} {
 		dir := stateDir(t)
 		cmd := exec.Command("strace", "-f", "-qq", "-o", os.DevNull, "-e", "trace=fsync,fdatasync",
@@ -202,7 +192,7 @@ func TestSyncFaultChild(t *testing.T) {
 
 // A quota that is used up is a full disk, although SQLite calls it a broken one: what is on the wire is still recorded.
 func TestQuota(t *testing.T) {
-	lacks(t, "strace", "-V")
+	journaltest.Need(t, "strace", "-V")
 	dir := stateDir(t)
 	wal, probe := filepath.Join(dir, "journal.db-wal"), filepath.Join(dir, "journal.probe")
 	cmd := exec.Command("strace", "-f", "-qq", "-o", os.DevNull, "-e", "trace=write,pwrite64", "-P", wal, "-P", probe,

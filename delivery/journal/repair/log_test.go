@@ -14,24 +14,14 @@ import (
 
 	"github.com/mailblast/mailblast/delivery"
 	"github.com/mailblast/mailblast/delivery/journal"
+	"github.com/mailblast/mailblast/delivery/journal/journaltest"
 )
-
-// lacks leaves a test out where a program it needs does not work, unless everything must be there.
-func lacks(t *testing.T, program string, args ...string) {
-	t.Helper()
-	if out, err := exec.Command(program, args...).CombinedOutput(); err == nil {
-		return
-	} else if os.Getenv("CI") == "true" {
-		t.Fatalf("%s does not work: %v %s", program, err, out)
-	}
-	t.Skipf("%s does not work on this machine", program)
-}
 
 // Whatever the disk does to the file of the new journal: there is a new one that is whole, or the old one as it was and nothing
 // beside it. SQLite keeps to itself that it could not bring its log into the file when that was closed.
 func TestFaultRepairOnBadDisk(t *testing.T) {
 	t.Parallel()
-	lacks(t, "strace", "-f", "true")
+	journaltest.Need(t, "strace", "-f", "true")
 	whole := filepath.Join(t.TempDir(), "state")
 	p, err := begin(t, whole, journal.Spec{Campaign: "spring"})
 	check(t, err)
