@@ -35,12 +35,12 @@ type action struct {
 //	blow N        write N octets without line end
 //	wait D        wait
 //	hold          wait for Release; Held counts those that do
-//	skip N        read N octets of body (after a 354), and none beyond them
+//	skip N        read N octets, of body (after a 354) or whatever comes, and none beyond them; ends when the client is gone
 //	accept        keep the message, without replying
 //	ok            reply as is proper (a message at dot is kept)
 //	drop, rst     close; close with a reset
 //	half          close our direction only
-//	hang          read nothing, write nothing, until the client is gone or the test ends
+//	hang          read nothing, write nothing, until the test ends; that the client is gone is not seen
 func parse(script string) ([]rule, error) {
 	var rules []rule
 	for line := range strings.SplitSeq(script, "\n") {
