@@ -12,11 +12,11 @@ import (
 	"time"
 
 	"github.com/mailblast/mailblast/delivery/journal/disk"
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/outcome"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
 	"github.com/mailblast/mailblast/delivery/journal/register"
 	"github.com/mailblast/mailblast/delivery/journal/state"
-	"github.com/mailblast/mailblast/delivery/journal/store"
 	"github.com/mailblast/mailblast/delivery/journal/table"
 )
 
@@ -72,7 +72,7 @@ func (g *beginning) begin(ctx context.Context) (err error) {
 		return err
 	}
 	var commits uint64
-	err = g.b.update(ctx, func(tx *store.Tx) error {
+	err = g.b.update(ctx, func(tx *ledger.Tx) error {
 		commits = tx.Meta.Commits
 		return g.resume(ctx, tx)
 	})
@@ -107,7 +107,7 @@ func (b *Book) ballast() error {
 // verify reads every row that the run rests on. What others add meanwhile was written by a process that lives.
 func (g *beginning) verify(ctx context.Context) (err error) {
 	s := g.b.store
-	tx, err := s.Reader().BeginTxx(ctx, nil)
+	tx, err := s.Snapshot(ctx)
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func (g *beginning) verify(ctx context.Context) (err error) {
 }
 
 // resume finds or makes the run, makes sure that it is meant, and settles what was left on the wire.
-func (g *beginning) resume(ctx context.Context, tx *store.Tx) error {
+func (g *beginning) resume(ctx context.Context, tx *ledger.Tx) error {
 	if err := g.find(ctx, tx); err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func (g *beginning) resume(ctx context.Context, tx *store.Tx) error {
 }
 
 // find takes the run's row of the table, or a new one.
-func (g *beginning) find(ctx context.Context, tx *store.Tx) error {
+func (g *beginning) find(ctx context.Context, tx *ledger.Tx) error {
 	rows, err := g.b.store.Runs(ctx, tx, tx.Meta)
 	if err != nil {
 		return err
@@ -195,7 +195,7 @@ func (g *beginning) find(ctx context.Context, tx *store.Tx) error {
 }
 
 // claim holds secret and host against those of the process before.
-func (g *beginning) claim(tx *store.Tx) error {
+func (g *beginning) claim(tx *ledger.Tx) error {
 	if len(g.s.Secret) > 0 {
 		print := fingerprint(g.s.Secret)
 		if g.row.secret != "" && g.row.secret != print {
@@ -230,7 +230,7 @@ func (g *beginning) recall(ctx context.Context) (err error) {
 		return err
 	}
 	if r.states.Counts().Gone > 0 { // a row that comes back starts a new round
-		err = g.b.update(ctx, func(tx *store.Tx) error {
+		err = g.b.update(ctx, func(tx *ledger.Tx) error {
 			return g.b.change(ctx, tx, r.info.ID, func(row *runRow) { row.round++; g.row = *row })
 		})
 		if err != nil {

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/mailblast/mailblast/delivery"
-	"github.com/mailblast/mailblast/delivery/journal/store"
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
 )
 
 // TestChild is the process that TestKill kills: it sends batches for ever, and says what it was promised and what it
@@ -183,7 +183,7 @@ func TestWriteFault(t *testing.T) {
 	ctx := context.Background()
 	b := open(t, filepath.Join(t.TempDir(), "state"))
 	r := begin(t, b, Spec{Campaign: "full"})
-	check(t, b.update(ctx, func(tx *store.Tx) error { // no less than it has: the disk is full now
+	check(t, b.update(ctx, func(tx *ledger.Tx) error { // no less than it has: the disk is full now
 		_, err := tx.Exec(`PRAGMA max_page_count = 1`)
 		return err
 	}))

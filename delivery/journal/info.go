@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/outcome"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
 	"github.com/mailblast/mailblast/delivery/journal/register"
-	"github.com/mailblast/mailblast/delivery/journal/store"
 	"github.com/mailblast/mailblast/delivery/journal/table"
 )
 
@@ -63,7 +63,7 @@ func parseRun(r table.Row) runRow {
 }
 
 // put writes the row as of this commit.
-func (r *runRow) put(ctx context.Context, tx *store.Tx) error {
+func (r *runRow) put(ctx context.Context, tx *ledger.Tx) error {
 	return tx.Put(ctx, table.Runs, r.id, int64(tx.Meta.Commits), r.campaign, r.key, r.generation, r.started, r.finished, r.rows,
 		r.deliveries, r.columns, r.round, r.retried, r.firstOutcome, r.settledOutcome, r.settledIntent, r.doubt, r.reading,
 		r.secret, r.letter, r.source, r.note)
@@ -92,9 +92,9 @@ func (r *runRow) line(journal string, commits uint64) register.Run {
 }
 
 // change reads a run, and writes it back as f leaves it.
-func (b *Book) change(ctx context.Context, tx *store.Tx, id uint64, f func(*runRow)) error {
+func (b *Book) change(ctx context.Context, tx *ledger.Tx, id uint64, f func(*runRow)) error {
 	var sc table.Scanner
-	row, err := sc.Scan(table.Runs, tx.QueryRowContext(ctx, "SELECT "+table.Runs.List("")+" FROM runs WHERE id = ?", int64(id)))
+	row, err := sc.Scan(table.Runs, tx.QueryRowContext(ctx, tx.Rebind("SELECT "+table.Runs.List("")+" FROM runs WHERE id = ?"), int64(id)))
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("run %d: %w", id, err)
 	}

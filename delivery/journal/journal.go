@@ -24,6 +24,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/register"
 	"github.com/mailblast/mailblast/delivery/journal/store"
 )
@@ -43,7 +44,7 @@ type Options struct {
 // Book is an open journal. It is safe for concurrent use.
 type Book struct {
 	o     Options
-	store *store.Store
+	store ledger.Store
 	st    statements
 	temp  string // directory to remove at Close
 

@@ -12,9 +12,9 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
 	"github.com/mailblast/mailblast/delivery/journal/state"
-	"github.com/mailblast/mailblast/delivery/journal/store"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -80,7 +80,7 @@ func TestOpenRefuses(t *testing.T) {
 func TestNewerSchema(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	b := open(t, dir)
-	check(t, b.update(context.Background(), func(tx *store.Tx) error {
+	check(t, b.update(context.Background(), func(tx *ledger.Tx) error {
 		_, err := tx.Exec(`UPDATE schema SET version = 7; ALTER TABLE skipped RENAME COLUMN line TO place`)
 		return err
 	}))

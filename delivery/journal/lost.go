@@ -3,10 +3,10 @@ package journal
 import (
 	"context"
 
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
 	"github.com/mailblast/mailblast/delivery/journal/register"
 	"github.com/mailblast/mailblast/delivery/journal/salvage"
-	"github.com/mailblast/mailblast/delivery/journal/store"
 	"github.com/mailblast/mailblast/delivery/journal/table"
 )
 
@@ -32,7 +32,7 @@ func nameless(rows []table.Row) (all []runRow) {
 
 // outlive lets a run be begun that the journal does not know beside runs whose names are lost, which it may be one of: when a
 // person says so, and once for all.
-func (g *beginning) outlive(ctx context.Context, tx *store.Tx, lost []runRow, over bool) error {
+func (g *beginning) outlive(ctx context.Context, tx *ledger.Tx, lost []runRow, over bool) error {
 	e := &refusal.LostError{File: g.b.store.File()}
 	for i := range lost {
 		e.Runs = append(e.Runs, lost[i].line(g.b.store.ID(), 0))

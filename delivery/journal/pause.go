@@ -5,8 +5,8 @@ import (
 	"fmt"
 
 	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/outcome"
-	"github.com/mailblast/mailblast/delivery/journal/store"
 	"github.com/mailblast/mailblast/delivery/journal/table"
 )
 
@@ -20,19 +20,19 @@ func (r *Run) Pause(p delivery.Pause) {
 
 // PauseNow is Pause for those who have no Serve running.
 func (r *Run) PauseNow(ctx context.Context, p delivery.Pause) error {
-	err := r.book.update(ctx, func(tx *store.Tx) error { return (&part{run: r, pauses: []delivery.Pause{p}}).writePauses(ctx, tx) })
+	err := r.book.update(ctx, func(tx *ledger.Tx) error { return (&part{run: r, pauses: []delivery.Pause{p}}).writePauses(ctx, tx) })
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	return nil
 }
 
-func (p *part) writePauses(ctx context.Context, tx *store.Tx) error {
+func (p *part) writePauses(ctx context.Context, tx *ledger.Tx) error {
 	for i := range p.pauses {
 		x := &p.pauses[i]
 		run := int64(p.run.info.ID)
 		// A route is known by its way: the relay may have got another name since.
-		_, err := tx.ExecContext(ctx, `DELETE FROM pauses WHERE run = ? AND kind = ? AND via = ? AND (name = ? OR kind = 'route')`, run, x.Kind, x.Via, x.Name)
+		_, err := tx.Do(ctx, `DELETE FROM pauses WHERE run = ? AND kind = ? AND via = ? AND (name = ? OR kind = 'route')`, run, x.Kind, x.Via, x.Name)
 		if err == nil && !x.Over {
 			err = tx.Put(ctx, table.Pauses, run, x.Kind, int64(x.Via), x.Name, int64(tx.Meta.Commits), x.Breaker, int64(x.Refused), int64(x.Of),
 				int64(x.Code), outcome.Clip(x.Enhanced), outcome.Clip(x.Text), outcome.Clip(x.Host), outcome.Micro(x.At), int64(x.Waiting))

@@ -5,15 +5,15 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/outcome"
 	"github.com/mailblast/mailblast/delivery/journal/purge"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
-	"github.com/mailblast/mailblast/delivery/journal/store"
 	"github.com/mailblast/mailblast/delivery/journal/table"
 )
 
 // ErrUsed says that a purge was not done, or not to its end, since another program uses the journal.
-var ErrUsed = store.ErrUsed
+var ErrUsed = ledger.ErrUsed
 
 // Holds tells whether a run has personal data that Purge would delete.
 func (b *Book) Holds(ctx context.Context, run RunInfo) (bool, error) {
@@ -54,7 +54,7 @@ func (b *Book) purge(ctx context.Context, runs []RunInfo, now time.Time, source 
 	for i := range runs {
 		ids[i] = runs[i].ID
 	}
-	return b.store.Erase(ctx, func(tx *store.Tx) error {
+	return b.store.Erase(ctx, func(tx *ledger.Tx) error {
 		had, err := purge.Erase(ctx, tx, b.store.File(), ids)
 		if err != nil {
 			return err

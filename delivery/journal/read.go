@@ -39,7 +39,7 @@ func (b *Book) Runs(ctx context.Context, campaign string, limit int) ([]RunInfo,
 }
 
 func (b *Book) runs(ctx context.Context) (rows []table.Row, err error) {
-	tx, err := b.read().BeginTxx(ctx, nil)
+	tx, err := b.store.Snapshot(ctx)
 	if err != nil {
 		return nil, refusal.Of(b.store.File(), err)
 	}
@@ -93,8 +93,8 @@ func (b *Book) Find(ctx context.Context, name string) (RunInfo, error) {
 	return found, nil
 }
 
-var finals = `SELECT ` + table.Outcomes.List("o.") + ` FROM (SELECT ` + state.Place + ` AS place FROM (` + state.Standings + `)
-	ORDER BY 1) LEFT JOIN outcomes o ON o.seq = place ORDER BY place`
+var finals = `SELECT ` + table.Outcomes.List("o.") + ` FROM (SELECT ` + state.Place + ` AS place FROM (` + state.Standings + `) AS s
+	ORDER BY 1) AS p LEFT JOIN outcomes o ON o.seq = place ORDER BY place`
 
 // Outcomes gives the state of each delivery of a run as its deciding outcome, in the order they were reached. Deferred
 // ones are pending; so are NotTried ones, whose row is back on the list or which wait to be resent.

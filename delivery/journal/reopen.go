@@ -7,10 +7,10 @@ import (
 	"time"
 
 	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
 	"github.com/mailblast/mailblast/delivery/journal/register"
 	"github.com/mailblast/mailblast/delivery/journal/state"
-	"github.com/mailblast/mailblast/delivery/journal/store"
 )
 
 // Lookup gives the state of each delivery as this process found it, and notes that this reading of the list has it. A
@@ -59,7 +59,7 @@ func (r *Run) doubt(ctx context.Context, ids []delivery.ID, a *state.Answer) err
 // decide gives deliveries a new deciding outcome.
 func (r *Run) decide(ctx context.Context, os []delivery.Outcome, unknown bool, add func(*writer, *delivery.Outcome) error) error {
 	places, ids := make([]int64, len(os)), make([]delivery.ID, len(os))
-	err := r.book.update(ctx, func(tx *store.Tx) error {
+	err := r.book.update(ctx, func(tx *ledger.Tx) error {
 		w := r.book.writer(ctx, tx)
 		for i := range os {
 			if err := add(w, &os[i]); err != nil {
@@ -115,7 +115,7 @@ type reopening struct {
 
 func (a *reopening) some(ctx context.Context, os []delivery.Outcome) error {
 	b, round := a.r.book, a.r.round+1
-	return b.update(ctx, func(tx *store.Tx) error {
+	return b.update(ctx, func(tx *ledger.Tx) error {
 		w := b.writer(ctx, tx)
 		for i := range os {
 			o := anew(&os[i], a.pause)

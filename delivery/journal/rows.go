@@ -8,9 +8,9 @@ import (
 	"iter"
 
 	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/outcome"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
-	"github.com/mailblast/mailblast/delivery/journal/store"
 	"github.com/mailblast/mailblast/delivery/journal/table"
 )
 
@@ -24,9 +24,9 @@ type Skipped struct {
 
 // Skip notes skipped rows. The first call after Begin replaces what an earlier process noted, since it read another list.
 func (r *Run) Skip(ctx context.Context, rows []Skipped) error {
-	err := r.book.update(ctx, func(tx *store.Tx) error {
+	err := r.book.update(ctx, func(tx *ledger.Tx) error {
 		if !r.noted {
-			if _, err := tx.ExecContext(ctx, `DELETE FROM skipped WHERE run = ?`, int64(r.info.ID)); err != nil {
+			if _, err := tx.Do(ctx, `DELETE FROM skipped WHERE run = ?`, int64(r.info.ID)); err != nil {
 				return err
 			}
 			err := r.book.change(ctx, tx, r.info.ID, func(row *runRow) { row.reading = int64(tx.Meta.Commits) })
@@ -34,13 +34,13 @@ func (r *Run) Skip(ctx context.Context, rows []Skipped) error {
 				return err
 			}
 		}
-		stmt, err := tx.PreparexContext(ctx, table.Skipped.Insert(1))
+		stmt, err := tx.PreparexContext(ctx, ledger.Insert(tx.DriverName(), table.Skipped, 1))
 		if err != nil {
 			return err
 		}
 		for _, s := range rows {
 			row := []any{int64(r.info.ID), int64(s.Number), int64(tx.Meta.Commits), int64(s.Line), int64(s.Class), outcome.Clip(s.To), outcome.Clip(s.Text)}
-			if _, err := stmt.ExecContext(ctx, table.Skipped.Seal(tx.Sealer, row)...); err != nil {
+			if _, err := stmt.ExecContext(ctx, tx.Seal(table.Skipped, row)...); err != nil {
 				return errors.Join(err, stmt.Close())
 			}
 		}
@@ -73,7 +73,7 @@ func (b *Book) Skipped(ctx context.Context, run RunInfo) iter.Seq2[Skipped, erro
 // intact gives rows of a table that are as they were sealed. Another one is an error, and so is a place without its row.
 func (b *Book) intact(ctx context.Context, t table.Table, query string, args ...any) iter.Seq2[table.Row, error] {
 	return func(yield func(table.Row, error) bool) {
-		rows, err := b.read().QueryContext(ctx, query, args...)
+		rows, err := b.read().QueryContext(ctx, b.read().Rebind(query), args...)
 		if err != nil {
 			yield(nil, refusal.Of(b.store.File(), err))
 			return
@@ -105,7 +105,7 @@ type Kept struct {
 
 // Keep notes the columns of the list, and rows; it replaces what is known of the same deliveries.
 func (r *Run) Keep(ctx context.Context, columns []string, rows []Kept) error {
-	err := r.book.update(ctx, func(tx *store.Tx) error {
+	err := r.book.update(ctx, func(tx *ledger.Tx) error {
 		names, err := json.Marshal(columns)
 		if err != nil {
 			return err

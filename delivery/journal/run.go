@@ -7,8 +7,8 @@ import (
 
 	"github.com/mailblast/mailblast/delivery"
 	"github.com/mailblast/mailblast/delivery/journal/entry"
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/state"
-	"github.com/mailblast/mailblast/delivery/journal/store"
 )
 
 // Run is one run that this process carries on. It is a delivery.Journal.
@@ -70,7 +70,7 @@ func (r *Run) Defer(*delivery.Message, delivery.Outcome) (mine bool) { return fa
 
 // change writes the run's row anew.
 func (r *Run) change(ctx context.Context, f func(*runRow)) error {
-	return r.book.update(ctx, func(tx *store.Tx) error { return r.book.change(ctx, tx, r.info.ID, f) })
+	return r.book.update(ctx, func(tx *ledger.Tx) error { return r.book.change(ctx, tx, r.info.ID, f) })
 }
 
 // Expect notes what this process found to do: the list's rows, and how many deliveries have no final outcome yet.
@@ -93,7 +93,7 @@ func (r *Run) Finish(ctx context.Context) error {
 	if err := r.book.flush(ctx, r); err != nil {
 		return err
 	}
-	err := r.book.update(ctx, func(tx *store.Tx) error {
+	err := r.book.update(ctx, func(tx *ledger.Tx) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM pauses WHERE run = ?`, int64(r.info.ID)); err != nil {
 			return err
 		}

@@ -5,27 +5,25 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/jmoiron/sqlx"
-
 	"github.com/mailblast/mailblast/delivery"
 	"github.com/mailblast/mailblast/delivery/journal/entry"
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/outcome"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
-	"github.com/mailblast/mailblast/delivery/journal/store"
 	"github.com/mailblast/mailblast/delivery/journal/table"
 )
 
 // settle makes an unknown outcome of every intent that no outcome follows. It walks intents and outcomes side by side
 // in the order they were given, from where an earlier settling ended, and holds only those in flight. It tells whether
 // the run has any outcome.
-func (g *beginning) settle(ctx context.Context, tx *store.Tx) (any bool, err error) {
+func (g *beginning) settle(ctx context.Context, tx *ledger.Tx) (any bool, err error) {
 	run := g.run.info.ID
 	intents, err := tx.Walk(ctx, table.Intents, g.row.settledIntent, tx.Meta.Intents)
 	if err != nil {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, intents.Close()) }()
-	outcomes, err := tx.QueryxContext(ctx, `SELECT seq, run, key, copy FROM outcomes WHERE seq > ? ORDER BY seq`, g.row.settledOutcome)
+	outcomes, err := tx.Query(ctx, "settling", 4, `SELECT seq, run, key, copy FROM outcomes WHERE seq > ? ORDER BY seq`, g.row.settledOutcome)
 	if err != nil {
 		return false, err
 	}
@@ -60,7 +58,7 @@ func (g *beginning) settle(ctx context.Context, tx *store.Tx) (any bool, err err
 	}
 	g.run.info.Found = len(s.open)
 	g.row.settledOutcome, g.row.settledIntent = tx.Meta.Outcomes, tx.Meta.Intents
-	err = tx.GetContext(ctx, &any, `SELECT EXISTS (SELECT 1 FROM outcomes WHERE seq > ? AND run = ?)`, g.row.firstOutcome, int64(run))
+	err = tx.GetContext(ctx, &any, tx.Rebind(`SELECT EXISTS (SELECT 1 FROM outcomes WHERE seq > ? AND run = ?)`), g.row.firstOutcome, int64(run))
 	return any, err
 }
 
@@ -68,15 +66,10 @@ func (g *beginning) settle(ctx context.Context, tx *store.Tx) (any bool, err err
 type settling struct {
 	file     string
 	run      uint64
-	outcomes *sqlx.Rows
-	head     struct {
-		seq, run int64
-		key      []byte
-		copy     uint16
-	}
-	more bool  // head holds an outcome
-	last int64 // place of the latest that was read
-	open map[delivery.ID]delivery.Outcome
+	outcomes *ledger.Cursor
+	head     table.Row // place, run, key and copy of an outcome; nil: none was read yet, or all are done with
+	last     int64     // place of the latest that was read
+	open     map[delivery.ID]delivery.Outcome
 }
 
 // intend opens the entries of one row, each after the outcomes that were given before it.
@@ -103,27 +96,25 @@ func (s *settling) intend(at, after int64, entries []byte) error {
 // until closes what the outcomes up to a place answer; -1 is all.
 func (s *settling) until(place int64) error {
 	for {
-		if !s.more {
-			if !s.outcomes.Next() {
-				return s.outcomes.Err()
-			}
-			if err := s.outcomes.Scan(&s.head.seq, &s.head.run, &s.head.key, &s.head.copy); err != nil {
+		if s.head == nil {
+			var err error
+			if s.head, err = s.outcomes.Next(); err != nil || s.head == nil {
 				return err
 			}
-			if s.head.seq != s.last+1 {
+			if s.head.Int(0) != s.last+1 {
 				return s.gap()
 			}
-			s.last, s.more = s.head.seq, true
+			s.last = s.head.Int(0)
 		}
-		if place >= 0 && s.head.seq > place {
+		if place >= 0 && s.head.Int(0) > place {
 			return nil
 		}
-		if uint64(s.head.run) == s.run {
-			id := delivery.ID{Run: s.run, Copy: s.head.copy}
-			copy(id.Key[:], s.head.key)
+		if uint64(s.head.Int(1)) == s.run {
+			id := delivery.ID{Run: s.run, Copy: uint16(s.head.Int(3))}
+			copy(id.Key[:], s.head.Blob(2))
 			delete(s.open, id)
 		}
-		s.more = false
+		s.head = nil
 	}
 }
 

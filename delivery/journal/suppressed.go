@@ -6,9 +6,9 @@ import (
 	"iter"
 	"time"
 
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/outcome"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
-	"github.com/mailblast/mailblast/delivery/journal/store"
 	"github.com/mailblast/mailblast/delivery/journal/table"
 )
 
@@ -23,7 +23,7 @@ type Suppression struct {
 
 // Suppress appends entries to the list.
 func (b *Book) Suppress(ctx context.Context, es []Suppression) error {
-	err := b.update(ctx, func(tx *store.Tx) error {
+	err := b.update(ctx, func(tx *ledger.Tx) error {
 		for i := range es {
 			e := &es[i]
 			removed := int64(0)

@@ -7,8 +7,8 @@ import (
 
 	"github.com/mailblast/mailblast/delivery"
 	"github.com/mailblast/mailblast/delivery/journal/disk"
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
-	"github.com/mailblast/mailblast/delivery/journal/store"
 )
 
 // ErrClosed is the error of everything that is asked of a journal whose Serve has ended.
@@ -211,7 +211,7 @@ func (t *batch) wait(ctx context.Context) error {
 }
 
 // update is every write but those of Serve: f in one transaction, unless a write has failed before.
-func (b *Book) update(ctx context.Context, f func(*store.Tx) error) error {
+func (b *Book) update(ctx context.Context, f func(*ledger.Tx) error) error {
 	if err := b.fault(); err != nil {
 		return err
 	}
@@ -236,7 +236,7 @@ func (b *Book) fault() error {
 }
 
 func (b *Book) commit(ctx context.Context, t *batch) error {
-	return b.store.Update(ctx, func(tx *store.Tx) error {
+	return b.store.Update(ctx, func(tx *ledger.Tx) error {
 		w := b.writer(ctx, tx)
 		for _, p := range t.parts {
 			if err := w.intend(p.run.info.ID, p.intents); err != nil {

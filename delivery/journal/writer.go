@@ -10,9 +10,8 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/outcome"
-	"github.com/mailblast/mailblast/delivery/journal/store"
-	"github.com/mailblast/mailblast/delivery/journal/sum"
 	"github.com/mailblast/mailblast/delivery/journal/table"
 )
 
@@ -21,25 +20,26 @@ const chunk = 16 // outcomes of one statement: more gain nothing
 // statements that add rows, prepared once.
 type statements struct{ one, many, intents *sqlx.Stmt }
 
-func (s *statements) prepare(db *store.Store) (err error) {
+func (s *statements) prepare(db ledger.Store) (err error) {
 	var errs [3]error
-	s.one, errs[0] = db.Prepare(table.Outcomes.Insert(1))
-	s.many, errs[1] = db.Prepare(table.Outcomes.Insert(chunk))
-	s.intents, errs[2] = db.Prepare(table.Intents.Insert(1))
+	driver := db.Reader().DriverName()
+	s.one, errs[0] = db.Prepare(ledger.Insert(driver, table.Outcomes, 1))
+	s.many, errs[1] = db.Prepare(ledger.Insert(driver, table.Outcomes, chunk))
+	s.intents, errs[2] = db.Prepare(ledger.Insert(driver, table.Intents, 1))
 	return errors.Join(errs[:]...)
 }
 
 // writer adds to the append-only tables within one transaction.
 type writer struct {
 	ctx       context.Context
-	tx        *store.Tx
+	tx        *ledger.Tx
 	intents   *sql.Stmt
 	one, many *sql.Stmt
 	before    int64 // the last place of outcomes before the transaction
 	args      []any
 }
 
-func (b *Book) writer(ctx context.Context, tx *store.Tx) *writer {
+func (b *Book) writer(ctx context.Context, tx *ledger.Tx) *writer {
 	return &writer{ctx: ctx, tx: tx, before: tx.Meta.Outcomes, intents: tx.StmtContext(ctx, b.st.intents.Stmt),
 		one: tx.StmtContext(ctx, b.st.one.Stmt), many: tx.StmtContext(ctx, b.st.many.Stmt)}
 }
@@ -51,7 +51,7 @@ func (w *writer) intend(run uint64, entries []byte) error {
 	}
 	w.tx.Meta.Intents++
 	row := []any{w.tx.Meta.Intents, int64(run), time.Now().UnixMicro(), w.before, entries}
-	if _, err := w.intents.ExecContext(w.ctx, table.Intents.Seal(w.tx.Sealer, row)...); err != nil {
+	if _, err := w.intents.ExecContext(w.ctx, w.tx.Seal(table.Intents, row)...); err != nil {
 		return fmt.Errorf("intents: %w", err)
 	}
 	return nil
@@ -87,6 +87,5 @@ func (w *writer) bind(run uint64, round, status int, o *delivery.Outcome) {
 	w.tx.Meta.Outcomes++
 	from := len(w.args)
 	w.args = outcome.Append(w.args, outcome.Place{Seq: w.tx.Meta.Outcomes, Run: run, Round: round, Status: status}, o)
-	seal, _ := sum.Of(w.tx.Sealer, table.Outcomes.Name, w.args[from:])
-	w.args = append(w.args, seal)
+	w.args = append(w.args[:from], w.tx.Seal(table.Outcomes, w.args[from:])...)
 }

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/mailblast/mailblast/delivery/journal/store"
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/table"
 )
 
@@ -18,9 +18,9 @@ const holding = `SELECT EXISTS (SELECT 1 FROM outcomes WHERE seq > ? AND run = ?
 	OR EXISTS (SELECT 1 FROM pauses WHERE run = ? AND (kind <> 'route' OR text <> '' OR host <> ''))`
 
 // Holds tells whether a run, whose outcomes come after a place, has anything that Erase would erase.
-func Holds(ctx context.Context, s *store.Store, run uint64, first int64) (holds bool, err error) {
+func Holds(ctx context.Context, s ledger.Store, run uint64, first int64) (holds bool, err error) {
 	id := int64(run)
-	if err := s.Reader().GetContext(ctx, &holds, holding, first, id, id, id, id); err != nil || holds {
+	if err := s.Reader().GetContext(ctx, &holds, s.Reader().Rebind(holding), first, id, id, id, id); err != nil || holds {
 		return holds, err
 	}
 	m, err := s.Meta(ctx, s.Reader())

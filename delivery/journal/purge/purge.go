@@ -15,8 +15,8 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/mailblast/mailblast/delivery/journal/entry"
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
-	"github.com/mailblast/mailblast/delivery/journal/store"
 	"github.com/mailblast/mailblast/delivery/journal/sum"
 	"github.com/mailblast/mailblast/delivery/journal/table"
 )
@@ -33,7 +33,7 @@ const (
 )
 
 // Erase erases the personal data of runs, and tells which of them had any. The run's own row is the caller's.
-func Erase(ctx context.Context, tx *store.Tx, file string, runs []uint64) (had []uint64, err error) {
+func Erase(ctx context.Context, tx *ledger.Tx, file string, runs []uint64) (had []uint64, err error) {
 	e := erasing{reading: reading{db: tx, file: file, sealer: tx.Sealer, runs: map[int64]bool{}}, ctx: ctx, tx: tx, had: map[int64]bool{}}
 	for _, r := range runs {
 		e.runs[int64(r)] = true
@@ -61,13 +61,13 @@ func Erase(ctx context.Context, tx *store.Tx, file string, runs []uint64) (had [
 type erasing struct {
 	reading
 	ctx context.Context
-	tx  *store.Tx
+	tx  *ledger.Tx
 	had map[int64]bool // runs of which rows were changed or removed
 }
 
 // outcomes keeps its rows in their places: nothing is added or removed there.
 func (e *erasing) outcomes() error {
-	stmt, err := e.tx.PreparexContext(e.ctx, `UPDATE outcomes SET print = 0, rcpt = '', text = '', host = '', queue = '', sum = ? WHERE seq = ?`)
+	stmt, err := e.tx.PreparexContext(e.ctx, e.tx.Rebind(`UPDATE outcomes SET print = 0, rcpt = '', text = '', host = '', queue = '', sum = ? WHERE seq = ?`))
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func told(r table.Row) bool {
 }
 
 func (e *erasing) intents() error {
-	stmt, err := e.tx.PreparexContext(e.ctx, `UPDATE intents SET entries = ?, sum = ? WHERE seq = ?`)
+	stmt, err := e.tx.PreparexContext(e.ctx, e.tx.Rebind(`UPDATE intents SET entries = ?, sum = ? WHERE seq = ?`))
 	if err != nil {
 		return err
 	}
@@ -166,11 +166,7 @@ func (e *erasing) pauses(run int64) error {
 func (e *erasing) kept(run int64) error { return e.remove(`DELETE FROM kept WHERE run = ?`, run) }
 
 func (e *erasing) remove(query string, run int64) error {
-	done, err := e.tx.ExecContext(e.ctx, query, run)
-	if err != nil {
-		return err
-	}
-	n, err := done.RowsAffected()
+	n, err := e.tx.Do(e.ctx, query, run)
 	if n > 0 {
 		e.had[run] = true
 	}
@@ -192,7 +188,10 @@ func (e *erasing) anew(t table.Table, run int, r table.Row) int64 {
 
 // reading reads rows that are intact.
 type reading struct {
-	db     sqlx.QueryerContext
+	db interface {
+		sqlx.QueryerContext
+		Rebind(string) string
+	}
 	file   string
 	sealer *sum.Sealer
 	runs   map[int64]bool
@@ -224,7 +223,7 @@ func (r *reading) each(ctx context.Context, t table.Table, to int64, run int, f 
 
 // read gives rows, each with values of its own.
 func (r *reading) read(ctx context.Context, t table.Table, where string, args ...any) (all []table.Row, err error) {
-	rows, err := r.db.QueryContext(ctx, fmt.Sprintf("SELECT %s FROM %s WHERE %s", t.List(""), t.Name, where), args...)
+	rows, err := r.db.QueryContext(ctx, r.db.Rebind(fmt.Sprintf("SELECT %s FROM %s WHERE %s", t.List(""), t.Name, where)), args...)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/outcome"
 	"github.com/mailblast/mailblast/delivery/journal/salvage"
 	"github.com/mailblast/mailblast/delivery/journal/store"
@@ -19,7 +20,7 @@ const chunk = 4096 // rows a transaction
 // begin takes over what the old journal says of itself. Its commits go on being counted, since rows name theirs.
 func (r *repairing) begin(ctx context.Context) error {
 	old := r.w.Meta()
-	return r.s.Update(ctx, func(tx *store.Tx) error {
+	return r.s.Update(ctx, func(tx *ledger.Tx) error {
 		m := &tx.Meta
 		m.Commits += old.Commits
 		m.Host, m.Outcomes, m.Intents, m.OutcomesFrom, m.From = old.Host, old.Outcomes, old.Intents, old.OutcomesFrom, old.From
@@ -50,7 +51,7 @@ func (w *writer) flush(ctx context.Context) error {
 	if len(w.waiting) == 0 {
 		return nil
 	}
-	err := w.s.Update(ctx, func(tx *store.Tx) error {
+	err := w.s.Update(ctx, func(tx *ledger.Tx) error {
 		made := map[string]*sql.Stmt{}
 		for _, x := range w.waiting {
 			stmt := made[x.t.Name]
@@ -151,7 +152,7 @@ func (r *repairing) renumber(ctx context.Context) error {
 	last, next := int64(0), int64(0)
 	for {
 		var rows []row
-		err := r.s.Update(ctx, func(tx *store.Tx) (err error) {
+		err := r.s.Update(ctx, func(tx *ledger.Tx) (err error) {
 			if rows, err = some(ctx, tx, last); err != nil {
 				return err
 			}
@@ -178,7 +179,7 @@ func (r *repairing) renumber(ctx context.Context) error {
 }
 
 // some reads the next entries of the suppression list.
-func some(ctx context.Context, tx *store.Tx, after int64) (all []row, err error) {
+func some(ctx context.Context, tx *ledger.Tx, after int64) (all []row, err error) {
 	rows, err := tx.QueryxContext(ctx, "SELECT "+table.Suppressed.List("")+" FROM suppressed WHERE seq > ? ORDER BY seq LIMIT ?", after, chunk)
 	if err != nil {
 		return nil, err

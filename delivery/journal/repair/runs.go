@@ -6,11 +6,11 @@ import (
 	"slices"
 
 	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/outcome"
 	"github.com/mailblast/mailblast/delivery/journal/register"
 	"github.com/mailblast/mailblast/delivery/journal/salvage"
 	"github.com/mailblast/mailblast/delivery/journal/state"
-	"github.com/mailblast/mailblast/delivery/journal/store"
 	"github.com/mailblast/mailblast/delivery/journal/table"
 )
 
@@ -31,7 +31,7 @@ func (n *newRun) line() register.Run {
 // putRuns writes the rows of all runs.
 func (r *repairing) putRuns(ctx context.Context) error {
 	r.layOut()
-	return r.s.Update(ctx, func(tx *store.Tx) error {
+	return r.s.Update(ctx, func(tx *ledger.Tx) error {
 		for i := range r.runs {
 			r.runs[i].values[1] = int64(tx.Meta.Commits)
 			if err := tx.Put(ctx, table.Runs, r.runs[i].values...); err != nil {
@@ -151,7 +151,7 @@ func (r *repairing) add(ctx context.Context, n *newRun, os []delivery.Outcome) e
 		return nil
 	}
 	r.r.Unknown[n.old.Name] += len(os)
-	return r.s.Update(ctx, func(tx *store.Tx) error {
+	return r.s.Update(ctx, func(tx *ledger.Tx) error {
 		for i := range os {
 			tx.Meta.Outcomes++
 			p := outcome.Place{Seq: tx.Meta.Outcomes, Run: uint64(n.int(0)), Round: int(n.int(salvage.Round)), Status: int(delivery.Unknown)}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/salvage"
 	"github.com/mailblast/mailblast/delivery/journal/store"
 	"github.com/mailblast/mailblast/delivery/journal/table"
@@ -22,7 +23,7 @@ func check(t *testing.T, err error) {
 }
 
 func suppress(t *testing.T, s *store.Store, whom string, meanwhile func()) error {
-	return s.Update(t.Context(), func(tx *store.Tx) error {
+	return s.Update(t.Context(), func(tx *ledger.Tx) error {
 		tx.Meta.Suppressed++
 		err := tx.Put(t.Context(), table.Suppressed, tx.Meta.Suppressed, whom, "", "", int64(0), int64(1), int64(0))
 		meanwhile()

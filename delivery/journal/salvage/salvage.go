@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 
 	"github.com/mailblast/mailblast/delivery/journal/image"
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/mark"
 	"github.com/mailblast/mailblast/delivery/journal/register"
 	"github.com/mailblast/mailblast/delivery/journal/store"
@@ -32,7 +33,7 @@ type Wreck struct {
 	list      register.List
 	mark      mark.Mark
 	marked    error // of mark.Read
-	meta      store.Meta
+	meta      ledger.Meta
 	told      bool // meta is as it was written
 	sealer    *sum.Sealer
 	tallies   map[string]*tally // by table
@@ -102,7 +103,7 @@ func (w *Wreck) Close() error {
 func (w *Wreck) File() string { return w.file }
 
 // Meta is what the journal says of itself; where it says nothing, all but its number is guessed from its rows.
-func (w *Wreck) Meta() store.Meta {
+func (w *Wreck) Meta() ledger.Meta {
 	m := w.meta
 	m.Outcomes, m.Intents = max(m.Outcomes, w.tally(table.Outcomes).places.last()), max(m.Intents, w.tally(table.Intents).places.last())
 	if !w.told {

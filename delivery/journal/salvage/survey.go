@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/mailblast/mailblast/delivery/journal/image"
-	"github.com/mailblast/mailblast/delivery/journal/store"
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/sum"
 	"github.com/mailblast/mailblast/delivery/journal/table"
 )
@@ -88,7 +88,7 @@ func (w *Wreck) identify(ctx context.Context) error {
 		if !ok || t.Name != table.Meta.Name {
 			return nil
 		}
-		if m, ok := store.ParseMeta(row); ok {
+		if m, ok := ledger.ParseMeta(row); ok {
 			w.meta, w.told = m, true
 			return errFound
 		}

@@ -56,8 +56,8 @@ const (
 	rankSent
 )
 
-var ranked = fmt.Sprintf(`CASE status WHEN %d THEN %d WHEN %d THEN %d WHEN %d THEN %d WHEN %d THEN CASE class WHEN %d THEN %d ELSE %d END
-	WHEN %d THEN %d WHEN %d THEN %d ELSE %d END`,
+var ranked = fmt.Sprintf(`CAST(CASE status WHEN %d THEN %d WHEN %d THEN %d WHEN %d THEN %d WHEN %d THEN CASE class WHEN %d THEN %d ELSE %d END
+	WHEN %d THEN %d WHEN %d THEN %d ELSE %d END AS BIGINT)`,
 	delivery.Sent, rankSent, delivery.Failed, rankFailed, delivery.Suppressed, rankSuppressed,
 	delivery.Skipped, delivery.ClassGone, rankGone, rankSkipped,
 	delivery.Unknown, rankUnknown, delivery.Deferred, rankDeferred, rankReopened)
@@ -66,15 +66,15 @@ var standing = fmt.Sprintf(`max((round << %d) | (%s << %d) | seq)`, roundBits, r
 
 // lasting are the rows that count for every process. A delivery that a person had tried again has a row without tries or time,
 // unlike one whose row is back on the list, which keeps its tries, and one that on_unknown has resent, which waits for its time.
-var lasting = fmt.Sprintf(`(status <> %d OR charged OR next > 0 OR round >= ?)`, outcome.Reopened)
+var lasting = fmt.Sprintf(`(status <> %d OR charged <> 0 OR next > 0 OR round >= ?)`, outcome.Reopened)
 
 const noRound = math.MaxInt64 // one that no run comes to
 
 // Standings is a query of each delivery's state, as key, copy, standing, attempts, tries; it takes the run's first place
 // and number, and the round from which reopenings count whatever came of them, math.MaxInt64 being none.
 var Standings = `SELECT key, copy, ` + standing + ` AS standing,
-	max((round << 32) | CASE WHEN charged THEN attempt ELSE 0 END) & 0xffffffff AS attempts,
-	max((round << 32) | try) & 0xffffffff AS tries
+	max((round << 32) | CASE WHEN charged <> 0 THEN attempt ELSE 0 END) & 4294967295 AS attempts,
+	max((round << 32) | try) & 4294967295 AS tries
 	FROM outcomes WHERE seq > ? AND run = ? AND status <> ` + fmt.Sprint(int(delivery.NotTried)) + ` AND ` + lasting + ` GROUP BY key, copy`
 
 // Place is the deciding outcome's place, in SQL.
@@ -82,16 +82,21 @@ var Place = fmt.Sprintf(`(standing & %d)`, int64(1)<<seqBits-1)
 
 // deciding joins the deciding outcomes. One that is not where its standing says is a null row, which is damage: a key of
 // the table's tree was changed.
-var deciding = `temp.states s LEFT JOIN outcomes o ON o.seq = ` + Place + ` AND o.key = s.key AND o.copy = s.copy`
+func (t *Table) deciding() string {
+	return t.name + ` s LEFT JOIN outcomes o ON o.seq = ` + Place + ` AND o.key = s.key AND o.copy = s.copy`
+}
 
 // Counts are the deliveries by state. Gone is among Skipped; Open are those put off and those that were reopened.
 type Counts struct {
 	Sent, Failed, Unknown, Suppressed, Skipped, Gone, Open int
 }
 
-// Table is a temporary table of a connection of its own. SQLite keeps it in an unlinked file that only we can read.
+// Table is a temporary table of a connection of its own. SQLite keeps it in an unlinked file that only we can read, PostgreSQL on
+// its server.
 type Table struct {
 	file   string
+	name   string
+	setUp  []string // what comes before the rows
 	run    uint64
 	first  int64
 	conn   *sqlx.Conn
@@ -111,7 +116,16 @@ func Load(ctx context.Context, db *sqlx.DB, file string, run uint64, first int64
 	if err != nil {
 		return nil, err
 	}
-	t := &Table{file: file, run: run, first: first, conn: conn}
+	t := &Table{file: file, run: run, first: first, conn: conn, name: "temp.states"}
+	t.setUp = []string{`PRAGMA temp.journal_mode = OFF`, `DROP TABLE IF EXISTS temp.states`,
+		`CREATE TEMP TABLE states (key BLOB, copy INTEGER, standing INTEGER, attempts INTEGER, tries INTEGER, seen INTEGER,
+			PRIMARY KEY (key, copy)) WITHOUT ROWID`}
+	if db.DriverName() == "postgres" {
+		t.name = "pg_temp.states"
+		t.setUp = []string{`DROP TABLE IF EXISTS pg_temp.states`,
+			`CREATE TEMP TABLE states (key BYTEA, copy BIGINT, standing BIGINT, attempts BIGINT, tries BIGINT, seen BIGINT,
+			PRIMARY KEY (key, copy))`}
+	}
 	if err := t.Fill(ctx, noRound); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
@@ -123,14 +137,12 @@ func (t *Table) Fill(ctx context.Context, reopened int64) (err error) {
 	if err := t.forget(); err != nil {
 		return err
 	}
-	for _, q := range []string{`PRAGMA temp.journal_mode = OFF`, `DROP TABLE IF EXISTS temp.states`,
-		`CREATE TEMP TABLE states (key BLOB, copy INTEGER, standing INTEGER, attempts INTEGER, tries INTEGER, seen INTEGER,
-			PRIMARY KEY (key, copy)) WITHOUT ROWID`} {
+	for _, q := range t.setUp {
 		if _, err := t.conn.ExecContext(ctx, q); err != nil {
 			return err
 		}
 	}
-	_, err = t.conn.ExecContext(ctx, `INSERT INTO temp.states SELECT *, 0 FROM (`+Standings+`) ORDER BY key, copy`,
+	_, err = t.conn.ExecContext(ctx, t.conn.Rebind(`INSERT INTO `+t.name+` SELECT *, 0 FROM (`+Standings+`) AS s ORDER BY key, copy`),
 		t.first, int64(t.run), reopened)
 	if err != nil {
 		return err
@@ -139,16 +151,16 @@ func (t *Table) Fill(ctx context.Context, reopened int64) (err error) {
 		return err
 	}
 	var errs [3]error
-	t.lookup, errs[0] = t.conn.PreparexContext(ctx, `SELECT o.run, s.key, s.copy, o.status, o.class, o.via, s.attempts, s.tries, o.first, o.next, o.print
-		FROM `+deciding+` WHERE s.key IN (?`+strings.Repeat(",?", lookups-1)+`)`)
-	t.see, errs[1] = t.conn.PreparexContext(ctx, `UPDATE temp.states SET seen = 1 WHERE key = ? AND copy = ?`)
-	t.set, errs[2] = t.conn.PreparexContext(ctx, `INSERT INTO temp.states VALUES (?, ?, ?, 0, 0, 1)
-		ON CONFLICT DO UPDATE SET seen = 1, standing = excluded.standing`)
+	t.lookup, errs[0] = t.conn.PreparexContext(ctx, t.conn.Rebind(`SELECT o.run, s.key, s.copy, o.status, o.class, o.via, s.attempts, s.tries,
+		o.first, o.next, o.print FROM `+t.deciding()+` WHERE s.key IN (?`+strings.Repeat(",?", lookups-1)+`)`))
+	t.see, errs[1] = t.conn.PreparexContext(ctx, t.conn.Rebind(`UPDATE `+t.name+` SET seen = 1 WHERE key = ? AND copy = ?`))
+	t.set, errs[2] = t.conn.PreparexContext(ctx, t.conn.Rebind(`INSERT INTO `+t.name+` VALUES (?, ?, ?, 0, 0, 1)
+		ON CONFLICT (key, copy) DO UPDATE SET seen = 1, standing = excluded.standing`))
 	return errors.Join(errs[:]...)
 }
 
 func (t *Table) count(ctx context.Context) error {
-	c, err := counts(ctx, t.conn, `temp.states`)
+	c, err := counts(ctx, t.conn, t.name)
 	t.mu.Lock()
 	t.counts = c
 	t.mu.Unlock()
@@ -156,12 +168,18 @@ func (t *Table) count(ctx context.Context) error {
 }
 
 // Count counts the deliveries of a run, whose outcomes come after a place, without laying them out.
-func Count(ctx context.Context, db sqlx.QueryerContext, run uint64, first int64) (Counts, error) {
-	return counts(ctx, db, `(`+Standings+`)`, first, int64(run), noRound)
+func Count(ctx context.Context, db Queryer, run uint64, first int64) (Counts, error) {
+	return counts(ctx, db, `(`+Standings+`) AS s`, first, int64(run), noRound)
 }
 
-func counts(ctx context.Context, db sqlx.QueryerContext, from string, args ...any) (c Counts, err error) {
-	rows, err := db.QueryxContext(ctx, fmt.Sprintf(`SELECT (standing >> %d) & %d, count(*) FROM %s GROUP BY 1`, seqBits, 1<<rankBits-1, from), args...)
+// Queryer is what states can be counted by.
+type Queryer interface {
+	sqlx.QueryerContext
+	Rebind(string) string
+}
+
+func counts(ctx context.Context, db Queryer, from string, args ...any) (c Counts, err error) {
+	rows, err := db.QueryxContext(ctx, db.Rebind(fmt.Sprintf(`SELECT (standing >> %d) & %d, count(*) FROM %s GROUP BY 1`, seqBits, 1<<rankBits-1, from)), args...)
 	if err != nil {
 		return c, err
 	}
@@ -216,7 +234,7 @@ func (t *Table) Close() error {
 		return nil
 	}
 	errs := []error{t.forget()}
-	_, err := t.conn.ExecContext(context.Background(), `DROP TABLE IF EXISTS temp.states`)
+	_, err := t.conn.ExecContext(context.Background(), `DROP TABLE IF EXISTS `+t.name)
 	errs = append(errs, err, t.conn.Close())
 	t.conn = nil
 	return errors.Join(errs...)
@@ -254,7 +272,7 @@ func (t *Table) Each(ctx context.Context, s delivery.Status, unseen bool, f func
 	if unseen {
 		seen = "seen = 0"
 	}
-	rows, err := t.conn.QueryContext(ctx, `SELECT `+columns+` FROM `+deciding+` WHERE coalesce(o.status, ?) = ? AND `+seen, status, status)
+	rows, err := t.conn.QueryContext(ctx, t.conn.Rebind(`SELECT `+columns+` FROM `+t.deciding()+` WHERE coalesce(o.status, ?) = ? AND `+seen), status, status)
 	if err != nil {
 		return err
 	}

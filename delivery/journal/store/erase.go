@@ -7,17 +7,14 @@ import (
 
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
 )
 
-// ErrUsed says that another process uses the journal, so that it could not be changed, or that what was erased still lies in
-// its free pages or its write-ahead log.
-var ErrUsed = errors.New("another program is using the journal")
-
 // Erase is Update for what must not be found again: no octet of what f overwrites or removes is left in the file, its free
-// pages or its write-ahead log when Erase returns nil. It may be called again after ErrUsed, and by the next process after
+// pages or its write-ahead log when Erase returns nil. It may be called again after ledger.ErrUsed, and by the next process after
 // any error.
-func (s *Store) Erase(ctx context.Context, f func(*Tx) error) error {
+func (s *Store) Erase(ctx context.Context, f func(*ledger.Tx) error) error {
 	if err := s.Fault(); err != nil {
 		return err
 	}
@@ -35,7 +32,7 @@ func (s *Store) Erase(ctx context.Context, f func(*Tx) error) error {
 }
 
 // Empty brings the write-ahead log into the file, and cuts it to nothing. It waits two seconds for those who read: a report
-// may take its time, and whoever waits for it would hold up all who write. The error is ErrUsed when they are not done by then.
+// may take its time, and whoever waits for it would hold up all who write. The error is ledger.ErrUsed when they are not done by then.
 func (s *Store) Empty(ctx context.Context) error {
 	if _, err := s.write.ExecContext(ctx, "PRAGMA busy_timeout = 2000"); err != nil {
 		return s.judge(fmt.Errorf("busy_timeout: %w", err), false)
@@ -48,14 +45,14 @@ func (s *Store) Empty(ctx context.Context) error {
 	case err != nil:
 		return used(s.judge(fmt.Errorf("checkpoint: %w", err), true))
 	case busy != 0:
-		return ErrUsed
+		return ledger.ErrUsed
 	}
 	return nil
 }
 
 func used(err error) error {
 	if code, ok := refusal.Code(err); ok && code&0xff == sqlite3.SQLITE_BUSY {
-		return fmt.Errorf("%w: %w", ErrUsed, err)
+		return fmt.Errorf("%w: %w", ledger.ErrUsed, err)
 	}
 	return err
 }

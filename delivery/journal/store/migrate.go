@@ -8,6 +8,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/mailblast/mailblast/delivery/journal/entry"
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
 	"github.com/mailblast/mailblast/delivery/journal/sum"
 	"github.com/mailblast/mailblast/delivery/journal/table"
@@ -35,7 +36,7 @@ func (s *Store) migrate(ctx context.Context) error {
 }
 
 func (s *Store) bring(ctx context.Context, tx *sqlx.Tx, have int) error {
-	m := Meta{Commits: 1, OutcomesFrom: 1, From: 1}
+	m := ledger.Meta{Commits: 1, OutcomesFrom: 1, From: 1}
 	var err error
 	if m.ID, err = newID(); err != nil {
 		return err
@@ -64,7 +65,7 @@ func (s *Store) bring(ctx context.Context, tx *sqlx.Tx, have int) error {
 			return err
 		}
 	}
-	_, err = tx.ExecContext(ctx, writeMeta, m.row()...)
+	_, err = tx.ExecContext(ctx, writeMeta, m.Row()...)
 	return err
 }
 
@@ -80,7 +81,7 @@ const (
 )
 
 // upgrade copies the rows of schema 1 and seals them.
-func upgrade(ctx context.Context, tx *sqlx.Tx, m *Meta) error {
+func upgrade(ctx context.Context, tx *sqlx.Tx, m *ledger.Meta) error {
 	u := upgrading{ctx: ctx, tx: tx, sealer: sum.New(m.ID)}
 	var errs [5]error
 	m.Runs, errs[0] = u.copy(table.Runs, runs1, nil)

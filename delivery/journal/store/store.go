@@ -22,11 +22,12 @@ import (
 	"github.com/jmoiron/sqlx"
 	"modernc.org/sqlite"
 
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/lock"
 	"github.com/mailblast/mailblast/delivery/journal/mark"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
 	"github.com/mailblast/mailblast/delivery/journal/register"
-	"github.com/mailblast/mailblast/delivery/journal/sum"
+	"github.com/mailblast/mailblast/delivery/journal/table"
 )
 
 // Name of the file.
@@ -41,6 +42,7 @@ type Options struct {
 
 // Store is an open journal file. It is safe for concurrent use.
 type Store struct {
+	*ledger.View
 	o     Options
 	file  string
 	write *sqlx.DB // one connection
@@ -139,20 +141,20 @@ func (s *Store) connect(ctx context.Context) (err error) {
 // prepare readies what every transaction needs.
 func (s *Store) prepare(ctx context.Context) (err error) {
 	var errs [2]error
-	s.meta.read, errs[0] = s.write.PreparexContext(ctx, readMeta)
+	s.meta.read, errs[0] = s.write.PreparexContext(ctx, ledger.ReadMeta)
 	s.meta.write, errs[1] = s.write.PreparexContext(ctx, writeMeta)
 	if err := errors.Join(errs[:]...); err != nil {
 		return err
 	}
-	m, err := s.Meta(ctx, s.read)
-	if err != nil {
+	var m ledger.Meta
+	if err := m.Scan(s.file, s.read.QueryRowxContext(ctx, ledger.ReadMeta)); err != nil {
 		return err
 	}
-	s.id, s.seen = m.ID, m.Commits
+	s.id, s.seen, s.View = m.ID, m.Commits, ledger.NewView(s.file, s.read, m.ID)
 	if s.inode, err = os.Stat(s.file); err != nil {
 		return err
 	}
-	s.mark, err = mark.Open(s.o.Dir, m.mark())
+	s.mark, err = mark.Open(s.o.Dir, markOf(m))
 	return err
 }
 
@@ -196,20 +198,11 @@ func (s *Store) hold() {
 
 var errClosed = errors.New("closed")
 
-// File is the path of the journal.
-func (s *Store) File() string { return s.file }
-
-// ID is the number of the journal, as mark and list have it.
-func (s *Store) ID() string { return mark.Mark{Journal: s.id}.String() }
-
 // Upgraded tells that Open found a journal of an earlier schema.
 func (s *Store) Upgraded() bool { return s.old }
 
-// Sealer gives a sealer of this journal's rows.
-func (s *Store) Sealer() *sum.Sealer { return sum.New(s.id) }
-
-// Reader is for reading only.
-func (s *Store) Reader() *sqlx.DB { return s.read }
+// Shared tells that other machines may use it as well, which a file is not for.
+func (s *Store) Shared() bool { return false }
 
 // Prepare prepares a statement for use in Update.
 func (s *Store) Prepare(query string) (*sqlx.Stmt, error) { return s.write.Preparex(query) }
@@ -228,6 +221,10 @@ func (s *Store) stop(err error) {
 		s.err = err
 	}
 }
+
+var writeMeta = table.Meta.Insert(1)
+
+func markOf(m ledger.Meta) mark.Mark { return mark.Mark{Journal: m.ID, Commits: m.Commits} }
 
 func newID() (id [16]byte, err error) {
 	if _, err := rand.Read(id[:]); err != nil {

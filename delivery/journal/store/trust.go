@@ -10,6 +10,7 @@ import (
 	"github.com/jmoiron/sqlx"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/mark"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
 )
@@ -62,8 +63,8 @@ func (s *Store) weigh(ctx context.Context, db *sqlx.DB, w witness) (have int, er
 	case have == 1:
 		return have, nil
 	}
-	var m Meta
-	if err := m.scan(s.file, db.QueryRowContext(ctx, readMeta)); err != nil {
+	var m ledger.Meta
+	if err := m.Scan(s.file, db.QueryRowContext(ctx, ledger.ReadMeta)); err != nil {
 		return have, err
 	}
 	return have, s.compare(m, w)
@@ -120,7 +121,7 @@ func (s *Store) versionOf(ctx context.Context, db sqlx.QueryerContext) (have int
 }
 
 // compare holds what the journal says of itself against mark and list.
-func (s *Store) compare(m Meta, w witness) error {
+func (s *Store) compare(m ledger.Meta, w witness) error {
 	id, commits := mark.Mark{Journal: m.ID}.String(), m.Commits
 	switch {
 	case w.marked != nil && commits > 1: // one that is new has none yet

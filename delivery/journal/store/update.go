@@ -7,27 +7,17 @@ import (
 	"os"
 	"syscall"
 
-	"github.com/jmoiron/sqlx"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/mailblast/mailblast/delivery/journal/disk"
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
-	"github.com/mailblast/mailblast/delivery/journal/sum"
-	"github.com/mailblast/mailblast/delivery/journal/table"
 	"github.com/mailblast/mailblast/delivery/panicked"
 )
 
-// Tx is one transaction. What f of Update changes in Meta is written with it.
-type Tx struct {
-	*sqlx.Tx
-	Meta Meta // Commits counts this one already
-	*sum.Sealer
-	file string
-}
-
 // Update runs f in one transaction, which is on disk when Update returns nil. An error of f undoes it. An error of the
 // disk is the last thing that happens to the file, unless refusal.NoRoom: then nothing was changed, and there may be room later.
-func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
+func (s *Store) Update(ctx context.Context, f func(*ledger.Tx) error) error {
 	if err := s.Fault(); err != nil {
 		return err
 	}
@@ -35,7 +25,7 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 	if err != nil {
 		return s.judge(err, false)
 	}
-	t := &Tx{Tx: tx, Sealer: s.Sealer(), file: s.file}
+	t := s.NewTx(tx)
 	if err := s.run(ctx, t, f); err != nil {
 		_ = tx.Rollback() // after a full disk SQLite has rolled it back itself
 		return s.judge(err, false)
@@ -48,12 +38,12 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 	return nil
 }
 
-func (s *Store) run(ctx context.Context, t *Tx, f func(*Tx) error) (err error) {
+func (s *Store) run(ctx context.Context, t *ledger.Tx, f func(*ledger.Tx) error) (err error) {
 	defer panicked.Contain(&err)
 	if err := s.Fault(); err != nil { // of a transaction that this one waited for
 		return err
 	}
-	if err := t.Meta.scan(s.file, t.StmtContext(ctx, s.meta.read.Stmt).QueryRowContext(ctx)); err != nil {
+	if err := t.Meta.Scan(s.file, t.StmtContext(ctx, s.meta.read.Stmt).QueryRowContext(ctx)); err != nil {
 		return err
 	}
 	// A repair puts another file in its place, and nothing may be written to one that was put aside.
@@ -67,13 +57,7 @@ func (s *Store) run(ctx context.Context, t *Tx, f func(*Tx) error) (err error) {
 	if err := f(t); err != nil {
 		return err
 	}
-	_, err = t.StmtContext(ctx, s.meta.write.Stmt).ExecContext(ctx, t.Meta.row()...)
-	return err
-}
-
-// Put writes one row.
-func (t *Tx) Put(ctx context.Context, into table.Table, row ...any) error {
-	_, err := t.ExecContext(ctx, into.Insert(1), into.Seal(t.Sealer, row)...)
+	_, err = t.StmtContext(ctx, s.meta.write.Stmt).ExecContext(ctx, t.Meta.Row()...)
 	return err
 }
 
@@ -113,8 +97,8 @@ func (s *Store) commits() uint64 {
 }
 
 // note writes the mark. Without it the journal is no worse, it only has one witness less.
-func (s *Store) note(m Meta) {
-	err := s.mark.Write(m.mark())
+func (s *Store) note(m ledger.Meta) {
+	err := s.mark.Write(markOf(m))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seen = max(s.seen, m.Commits)

@@ -10,6 +10,7 @@ package table
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/mailblast/mailblast/delivery/journal/sum"
 )
@@ -20,6 +21,7 @@ type Table struct {
 	Columns []string // in order, the seal last
 	rowid   bool     // the first column is the row's number in the file as well
 	ddl     string
+	keys    []string // the columns of its primary key
 }
 
 // The tables. Times are Unix microseconds, 0 for none.
@@ -73,6 +75,10 @@ func define(name, columns, constraint string) Table {
 		t.Columns, text = append(t.Columns, column), append(text, c)
 	}
 	t.Columns, text = append(t.Columns, "sum"), append(text, "sum INTEGER NOT NULL")
+	t.keys = t.Columns[:1]
+	if key, ok := strings.CutPrefix(constraint, "PRIMARY KEY ("); ok {
+		t.keys = strings.Split(strings.TrimSuffix(key, ")"), ", ")
+	}
 	if constraint != "" {
 		text = append(text, constraint)
 	}
@@ -80,8 +86,13 @@ func define(name, columns, constraint string) Table {
 	return t
 }
 
-// DDL is the statement that makes the table.
+// DDL is the statement that makes the table in a file of SQLite.
 func (t Table) DDL() string { return t.ddl }
+
+// ServerDDL is the statement that makes the table in PostgreSQL.
+func (t Table) ServerDDL() string {
+	return strings.NewReplacer("INTEGER", "BIGINT", "BLOB", "BYTEA").Replace(t.ddl)
+}
 
 // Numbered tells that the first column is the row's number in the file, which SQLite does not store in the row.
 func (t Table) Numbered() bool { return t.rowid }
@@ -97,6 +108,28 @@ func (t Table) Insert(rows int) string {
 	}
 	row := "(?" + strings.Repeat(", ?", len(t.Columns)-1) + ")"
 	return fmt.Sprintf("%s INTO %s (%s) VALUES %s%s", verb, t.Name, t.List(""), row, strings.Repeat(", "+row, rows-1))
+}
+
+// Upsert is Insert for PostgreSQL.
+func (t Table) Upsert(rows int) string {
+	_, insert, _ := strings.Cut(t.Insert(rows), " INTO ")
+	if t.Columns[0] == "seq" {
+		return "INSERT INTO " + insert
+	}
+	set := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
+		set[i] = c + " = excluded." + c
+	}
+	return fmt.Sprintf("INSERT INTO %s ON CONFLICT (%s) DO UPDATE SET %s", insert, strings.Join(t.keys, ", "), strings.Join(set, ", "))
+}
+
+// Legible takes what PostgreSQL cannot store out of the texts of a row: octets that are not UTF-8, and NUL.
+func Legible(row []any) {
+	for i, v := range row {
+		if s, ok := v.(string); ok && (!utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0) {
+			row[i] = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+		}
+	}
 }
 
 // Seal adds its seal to a row of int64, string and []byte values.

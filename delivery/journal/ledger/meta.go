@@ -1,4 +1,4 @@
-package store
+package ledger
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
-	"github.com/mailblast/mailblast/delivery/journal/mark"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
 	"github.com/mailblast/mailblast/delivery/journal/sum"
 	"github.com/mailblast/mailblast/delivery/journal/table"
@@ -24,19 +23,16 @@ type Meta struct {
 	Suppressed         int64 // the highest place
 }
 
-var (
-	readMeta  = "SELECT " + table.Meta.List("") + " FROM meta"
-	writeMeta = table.Meta.Insert(1)
-)
+// ReadMeta is a query of the one row.
+var ReadMeta = "SELECT " + table.Meta.List("") + " FROM meta"
 
-func (m *Meta) mark() mark.Mark { return mark.Mark{Journal: m.ID, Commits: m.Commits} }
-
-func (m *Meta) row() []any {
+// Row is the one row, sealed.
+func (m *Meta) Row() []any {
 	return table.Meta.Seal(sum.New(m.ID), []any{int64(1), m.ID[:], m.Host, int64(m.Commits), m.Outcomes, m.Intents, m.OutcomesFrom, m.From, m.Runs, m.Suppressed})
 }
 
-// scan reads and checks the one row. It is sealed with the number it names.
-func (m *Meta) scan(file string, row interface{ Scan(...any) error }) error {
+// Scan reads and checks the one row. It is sealed with the number it names. The error names the file.
+func (m *Meta) Scan(file string, row interface{ Scan(...any) error }) error {
 	var sc table.Scanner
 	v, err := sc.Scan(table.Meta, row)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -62,6 +58,6 @@ func ParseMeta(v table.Row) (m Meta, ok bool) {
 }
 
 // Meta gives what the journal says of itself to a reader.
-func (s *Store) Meta(ctx context.Context, db sqlx.QueryerContext) (m Meta, err error) {
-	return m, m.scan(s.file, db.QueryRowxContext(ctx, readMeta))
+func (v *View) Meta(ctx context.Context, db sqlx.QueryerContext) (m Meta, err error) {
+	return m, m.Scan(v.file, db.QueryRowxContext(ctx, ReadMeta))
 }

@@ -1,4 +1,4 @@
-package store
+package ledger
 
 import (
 	"context"
@@ -19,7 +19,7 @@ import (
 
 // Verify reads all rows of an append-only table behind a place, up to another: each must be as it was sealed, and none may
 // be missing. The error is a *refusal.DamagedError that counts what is not so. It reads in several parts at once.
-func (s *Store) Verify(ctx context.Context, t table.Table, from, to int64) error {
+func (v *View) Verify(ctx context.Context, t table.Table, from, to int64) error {
 	parts := int64(min(runtime.GOMAXPROCS(0), 4))
 	if to-from < 10_000 {
 		parts = 1
@@ -29,7 +29,7 @@ func (s *Store) Verify(ctx context.Context, t table.Table, from, to int64) error
 	var g sync.WaitGroup
 	for i := range parts {
 		low, high := from+(to-from)*i/parts, from+(to-from)*(i+1)/parts
-		g.Go(func() { found[i], errs[i] = s.part(ctx, t, low, high) })
+		g.Go(func() { found[i], errs[i] = v.part(ctx, t, low, high) })
 	}
 	g.Wait()
 	var all damage
@@ -37,9 +37,9 @@ func (s *Store) Verify(ctx context.Context, t table.Table, from, to int64) error
 		all.missing, all.changed = all.missing+d.missing, all.changed+d.changed
 	}
 	if err := errors.Join(errs...); err != nil && all.none() {
-		return refusal.Of(s.file, err)
+		return refusal.Of(v.file, err)
 	} else if err != nil || !all.none() {
-		return &refusal.DamagedError{File: s.file, What: all.String(t), Rows: int(all.missing + all.changed), Err: err}
+		return &refusal.DamagedError{File: v.file, What: all.String(t), Rows: int(all.missing + all.changed), Err: err}
 	}
 	return nil
 }
@@ -60,20 +60,20 @@ func (d damage) String(t table.Table) string {
 }
 
 // part asks the driver itself: going through database/sql costs as much again.
-func (s *Store) part(ctx context.Context, t table.Table, from, to int64) (d damage, err error) {
-	conn, err := s.read.Conn(ctx)
+func (v *View) part(ctx context.Context, t table.Table, from, to int64) (d damage, err error) {
+	conn, err := v.db.Conn(ctx)
 	if err != nil {
 		return d, err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	err = conn.Raw(func(raw any) (err error) {
-		query := fmt.Sprintf("SELECT %s FROM %s WHERE seq > ? AND seq <= ? ORDER BY seq", t.List(""), t.Name)
+		query := v.db.Rebind(fmt.Sprintf("SELECT %s FROM %s WHERE seq > ? AND seq <= ? ORDER BY seq", t.List(""), t.Name))
 		rows, err := raw.(driver.QueryerContext).QueryContext(ctx, query, []driver.NamedValue{{Ordinal: 1, Value: from}, {Ordinal: 2, Value: to}})
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, rows.Close()) }()
-		sealer, row, last := s.Sealer(), make([]driver.Value, len(t.Columns)), from
+		sealer, row, last := v.Sealer(), make([]driver.Value, len(t.Columns)), from
 		for {
 			switch err := rows.Next(row); {
 			case errors.Is(err, io.EOF):
@@ -101,8 +101,7 @@ func (s *Store) part(ctx context.Context, t table.Table, from, to int64) (d dama
 type Walk struct {
 	file   string
 	t      table.Table
-	rows   *sqlx.Rows
-	sc     table.Scanner
+	rows   *Cursor
 	sealer *sum.Sealer
 	last   int64
 	to     int64
@@ -110,24 +109,22 @@ type Walk struct {
 
 // Walk begins behind a place. All rows up to the transaction's last must be there.
 func (t *Tx) Walk(ctx context.Context, of table.Table, from, to int64) (*Walk, error) {
-	rows, err := t.QueryxContext(ctx, fmt.Sprintf("SELECT %s FROM %s WHERE seq > ? ORDER BY seq", of.List(""), of.Name), from)
+	query := fmt.Sprintf("SELECT %s FROM %s WHERE seq > ? ORDER BY seq", of.List(""), of.Name)
+	rows, err := t.Query(ctx, of.Name+"_walk", len(of.Columns), query, from)
 	return &Walk{file: t.file, t: of, rows: rows, sealer: t.Sealer, last: from, to: to}, err
 }
 
 // Next gives the next row, nil at the end.
 func (w *Walk) Next() (table.Row, error) {
-	if !w.rows.Next() {
-		if err := w.rows.Err(); err != nil {
-			return nil, err
-		}
+	row, err := w.rows.Next()
+	if err != nil {
+		return nil, err
+	}
+	if row == nil {
 		if w.last < w.to {
 			return nil, w.damaged(damage{missing: w.to - w.last})
 		}
 		return nil, nil
-	}
-	row, err := w.sc.Scan(w.t, w.rows)
-	if err != nil {
-		return nil, err
 	}
 	seq := row.Int(0)
 	switch {
@@ -149,20 +146,24 @@ func (w *Walk) Close() error { return w.rows.Close() }
 
 // Runs reads all rows of runs, the first begun first, and makes sure that none is damaged or missing. It goes through the
 // table itself, never through its index.
-func (s *Store) Runs(ctx context.Context, db sqlx.QueryerContext, m Meta) (all []table.Row, err error) {
-	rows, err := db.QueryContext(ctx, "SELECT "+table.Runs.List("")+" FROM runs NOT INDEXED ORDER BY id")
+func (v *View) Runs(ctx context.Context, db sqlx.QueryerContext, m Meta) (all []table.Row, err error) {
+	from := " FROM runs NOT INDEXED ORDER BY id"
+	if isServer(v.db.DriverName()) {
+		from = " FROM runs ORDER BY id"
+	}
+	rows, err := db.QueryContext(ctx, "SELECT "+table.Runs.List("")+from)
 	if err != nil {
-		return nil, refusal.Of(s.file, err)
+		return nil, refusal.Of(v.file, err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	sealer := s.Sealer()
+	sealer := v.Sealer()
 	var d damage
 	last := int64(0)
 	for rows.Next() {
 		var sc table.Scanner
 		row, err := sc.Scan(table.Runs, rows)
 		if err != nil {
-			return nil, refusal.Of(s.file, err)
+			return nil, refusal.Of(v.file, err)
 		}
 		if row.Int(0) <= last || !table.Intact(table.Runs, sealer, row) { // a row that comes twice stands for one that is missing
 			d.changed++
@@ -172,13 +173,13 @@ func (s *Store) Runs(ctx context.Context, db sqlx.QueryerContext, m Meta) (all [
 		all = append(all, row)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, refusal.Of(s.file, err)
+		return nil, refusal.Of(v.file, err)
 	}
 	if d.missing = m.Runs - int64(len(all)) - d.changed; d.missing < 0 {
-		return nil, s.damaged("damaged: it has %d runs, but says %d", int64(len(all))+d.changed, m.Runs)
+		return nil, &refusal.DamagedError{File: v.file, What: fmt.Sprintf("damaged: it has %d runs, but says %d", int64(len(all))+d.changed, m.Runs)}
 	}
 	if !d.none() {
-		return nil, &refusal.DamagedError{File: s.file, What: d.String(table.Runs), Rows: int(d.missing + d.changed)}
+		return nil, &refusal.DamagedError{File: v.file, What: d.String(table.Runs), Rows: int(d.missing + d.changed)}
 	}
 	return all, nil
 }
