@@ -93,7 +93,7 @@ func (g *beginning) begin(ctx context.Context) (err error) {
 
 // ballast takes room for what will be on the wire. A disk that has none for it has none to send by.
 func (b *Book) ballast() error {
-	if b.temp != "" {
+	if b.temp != "" || b.store.Shared() {
 		return nil
 	}
 	err := disk.Ballast(b.o.Dir, 1<<20+8<<10*int64(b.o.Connections))
@@ -208,7 +208,7 @@ func (g *beginning) claim(tx *ledger.Tx) error {
 	}
 	was, name, _ := strings.Cut(tx.Meta.Host, " ")
 	here, myName, _ := strings.Cut(g.s.Host, " ")
-	if was != "" && was != here && !g.s.Move {
+	if was != "" && was != here && !g.s.Move && !g.b.store.Shared() {
 		return &refusal.HostError{File: g.b.store.File(), Have: cmp.Or(name, was), Here: cmp.Or(myName, here)}
 	}
 	tx.Meta.Host = g.s.Host

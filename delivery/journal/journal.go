@@ -26,13 +26,16 @@ import (
 
 	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/register"
+	"github.com/mailblast/mailblast/delivery/journal/server"
 	"github.com/mailblast/mailblast/delivery/journal/store"
 )
 
 // Options of a Book.
 type Options struct {
-	Dir string       // the state directory; made with mode 0700 if it is missing
-	Log *slog.Logger // nil: none
+	Dir string // the state directory; made with mode 0700 if it is missing
+	// Server is the URL of a PostgreSQL database that the journal is in, for several machines; empty: it is in a file in Dir.
+	Server string
+	Log    *slog.Logger // nil: none
 	// Connections says how much may be on the wire at once: a file that takes 1 MiB and 8 KiB for each of these is given up
 	// when the disk is full, so that what is on the wire can still be recorded. Begin makes it.
 	Connections int
@@ -64,7 +67,7 @@ func Open(ctx context.Context, o Options) (*Book, error) {
 	}
 	b := &Book{o: o, filling: newBatch(), wake: make(chan struct{}, 1)}
 	var err error
-	if b.store, err = store.Open(ctx, store.Options{Dir: o.Dir, Log: o.Log, StartOver: o.StartOver}); err != nil {
+	if b.store, err = openStore(ctx, o); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	if err = b.st.prepare(b.store); err == nil && b.store.Upgraded() {
@@ -74,6 +77,13 @@ func Open(ctx context.Context, o Options) (*Book, error) {
 		return nil, errors.Join(fmt.Errorf("journal: %w", err), b.Close())
 	}
 	return b, nil
+}
+
+func openStore(ctx context.Context, o Options) (ledger.Store, error) {
+	if o.Server == "" {
+		return store.Open(ctx, store.Options{Dir: o.Dir, Log: o.Log, StartOver: o.StartOver})
+	}
+	return server.Open(ctx, server.Options{DSN: o.Server, Dir: o.Dir, Log: o.Log, StartOver: o.StartOver})
 }
 
 // OpenTemp opens a journal of its own in a new directory below dir (empty: the system's), which Close removes: for
@@ -110,10 +120,13 @@ func (b *Book) Close() error {
 	return nil
 }
 
-// Exists tells whether a state directory has a journal, or had one, without making one.
-func Exists(dir string) (bool, error) {
+// Exists tells whether there is a journal in a place, or was one, without making one.
+func Exists(ctx context.Context, o Options) (bool, error) {
+	if o.Server != "" {
+		return server.Exists(ctx, o.Server)
+	}
 	for _, name := range []string{store.Name, register.Name, store.Repaired, store.Ready} {
-		_, err := os.Stat(filepath.Join(dir, name))
+		_, err := os.Stat(filepath.Join(o.Dir, name))
 		if err == nil || !errors.Is(err, fs.ErrNotExist) {
 			return err == nil, err
 		}

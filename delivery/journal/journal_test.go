@@ -2,26 +2,70 @@ package journal
 
 import (
 	"context"
+	"crypto/rand"
+	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"github.com/mailblast/mailblast/composer/rows/pgtest"
 	"github.com/mailblast/mailblast/delivery"
 	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
 	"github.com/mailblast/mailblast/delivery/journal/state"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) { pgtest.Stop(); os.Exit(code) }))
+}
+
+// both runs a test with journals in files, and with journals on a server.
+func both(t *testing.T, f func(*testing.T)) {
+	t.Run("in a file", f)
+	t.Run(onServer, func(t *testing.T) {
+		pgtest.Server(t)
+		f(t)
+	})
+}
+
+const onServer = "on a server"
+
+// schemas are the journals on the server, by their state directory.
+var schemas sync.Map
+
+// at gives where the journal of a state directory is.
+func at(t testing.TB, dir string) Options {
+	t.Helper()
+	o := Options{Dir: dir}
+	if !strings.Contains(t.Name(), "/"+strings.ReplaceAll(onServer, " ", "_")) {
+		return o
+	}
+	schema, known := schemas.LoadOrStore(dir, "s"+strings.ToLower(rand.Text()))
+	o.Server = pgtest.Server(t) + "&search_path=" + schema.(string)
+	if !known {
+		t.Cleanup(func() { drop(t, schema.(string)) })
+	}
+	return o
+}
+
+func drop(t testing.TB, schema string) {
+	db, err := sql.Open("postgres", pgtest.Server(t))
+	if err == nil {
+		_, err = db.Exec("DROP SCHEMA IF EXISTS " + schema + " CASCADE")
+		err = errors.Join(err, db.Close())
+	}
+	check(t, err)
+}
 
 func open(t testing.TB, dir string) *Book {
 	t.Helper()
-	b, err := Open(context.Background(), Options{Dir: dir})
+	b, err := Open(context.Background(), at(t, dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +111,7 @@ func message(r *Run, n int) *delivery.Message {
 func TestOpenRefuses(t *testing.T) {
 	dir := t.TempDir()
 	check(t, os.Chmod(dir, 0o770))
-	if _, err := Open(context.Background(), Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "0770") {
+	if _, err := Open(context.Background(), at(t, dir)); err == nil || !strings.Contains(err.Error(), "0770") {
 		t.Errorf("a directory others may write to: %v", err)
 	}
 	file := filepath.Join(t.TempDir(), "file")
@@ -84,7 +128,7 @@ func TestNewerSchema(t *testing.T) {
 		_, err := tx.Exec(`UPDATE schema SET version = 7; ALTER TABLE skipped RENAME COLUMN line TO place`)
 		return err
 	}))
-	_, err := Open(context.Background(), Options{Dir: dir})
+	_, err := Open(context.Background(), at(t, dir))
 	var newer *refusal.NewerError
 	if !errors.As(err, &newer) || newer.Have != 7 {
 		t.Errorf("got %v", err)
@@ -112,7 +156,9 @@ func TestModes(t *testing.T) {
 	}
 }
 
-func TestResume(t *testing.T) {
+func TestResume(t *testing.T) { both(t, testResume) }
+
+func testResume(t *testing.T) {
 	ctx, dir := context.Background(), filepath.Join(t.TempDir(), "state")
 	b := open(t, dir)
 	stop := serve(b)

@@ -11,8 +11,8 @@ import (
 
 // Keys gives the keys of a campaign's runs that were ever begun in a state directory, the latest first: those of the journal,
 // and those that only the list of runs beside it knows, as the journal may be gone. Errors are Look's.
-func Keys(ctx context.Context, dir, campaign string) (keys []string, err error) {
-	b, err := Look(ctx, Options{Dir: dir})
+func Keys(ctx context.Context, o Options, campaign string) (keys []string, err error) {
+	b, err := Look(ctx, o)
 	switch {
 	case errors.As(err, new(*refusal.LostError)):
 	case err != nil:
@@ -27,7 +27,7 @@ func Keys(ctx context.Context, dir, campaign string) (keys []string, err error) 
 			keys = append(keys, r.Key)
 		}
 	}
-	list, err := register.Read(dir)
+	list, err := register.Read(o.Dir)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ func TestKeys(t *testing.T) {
 	sent(t, dir, Spec{Campaign: "spring", Key: "2026-W08", Again: true}, 1)
 	keys := func(want ...string) {
 		t.Helper()
-		got, err := Keys(context.Background(), dir, "spring")
+		got, err := Keys(context.Background(), at(t, dir), "spring")
 		if check(t, err); !slices.Equal(got, want) {
 			t.Errorf("%q, want %q", got, want)
 		}

@@ -20,7 +20,7 @@ import (
 // write to a copy fails by the error that the journal itself cannot be written for.
 func Look(ctx context.Context, o Options) (*Book, error) {
 	b, err := Open(ctx, o)
-	if err == nil || !refusal.NoRoom(err) && !errors.Is(err, syscall.EROFS) && !errors.Is(err, fs.ErrPermission) {
+	if err == nil || o.Server != "" || !refusal.NoRoom(err) && !errors.Is(err, syscall.EROFS) && !errors.Is(err, fs.ErrPermission) {
 		return b, err
 	}
 	return lookAtCopy(ctx, o, err)
@@ -44,7 +44,9 @@ func OpenTrial(ctx context.Context, o Options) (*Book, error) {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	var b *Book
-	if err = disk.Copy(o.Dir, temp, store.Name, store.Name+"-wal", mark.Name, register.Name); err == nil {
+	if o.Server != "" {
+		b, err = download(ctx, o, temp)
+	} else if err = disk.Copy(o.Dir, temp, store.Name, store.Name+"-wal", mark.Name, register.Name); err == nil {
 		o.Dir = temp
 		b, err = Open(ctx, o)
 	}

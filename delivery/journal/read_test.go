@@ -13,7 +13,9 @@ import (
 	"github.com/mailblast/mailblast/delivery/journal/state"
 )
 
-func TestRunsByName(t *testing.T) {
+func TestRunsByName(t *testing.T) { both(t, testRunsByName) }
+
+func testRunsByName(t *testing.T) {
 	ctx := context.Background()
 	b := open(t, filepath.Join(t.TempDir(), "state"))
 	for _, s := range []Spec{{Campaign: "spring"}, {Campaign: "spring", Again: true}, {Campaign: "weekly", Key: "w1"},
@@ -48,7 +50,9 @@ func collect(t *testing.T, b *Book, r *Run) []delivery.Outcome {
 }
 
 // What is recorded is read back whole, one outcome a delivery, by a reader that has its own view while a run writes.
-func TestOutcomes(t *testing.T) {
+func TestOutcomes(t *testing.T) { both(t, testOutcomes) }
+
+func testOutcomes(t *testing.T) {
 	ctx, dir := context.Background(), filepath.Join(t.TempDir(), "state")
 	b := open(t, dir)
 	stop := serve(b)
@@ -78,7 +82,9 @@ func TestOutcomes(t *testing.T) {
 	check(t, stop())
 }
 
-func TestSkipped(t *testing.T) {
+func TestSkipped(t *testing.T) { both(t, testSkipped) }
+
+func testSkipped(t *testing.T) {
 	ctx := context.Background()
 	b := open(t, filepath.Join(t.TempDir(), "state"))
 	for _, rows := range [][]Skipped{{{1, 2, "x", delivery.ClassInvalid, "no @"}, {3, 4, "y@x.test", delivery.ClassDuplicate, "row 2"}}, {{2, 0, "z", delivery.ClassNull, "n"}}, nil} {
@@ -99,7 +105,9 @@ func TestSkipped(t *testing.T) {
 }
 
 // A deferred delivery whose row left the list is skipped, and goes on where it was when the row comes back.
-func TestGoneAndBack(t *testing.T) {
+func TestGoneAndBack(t *testing.T) { both(t, testGoneAndBack) }
+
+func testGoneAndBack(t *testing.T) {
 	ctx, dir := context.Background(), filepath.Join(t.TempDir(), "state")
 	first := time.UnixMicro(1764000000000000)
 	process := func(f func(*Run)) {
@@ -151,7 +159,9 @@ func TestGoneAndBack(t *testing.T) {
 	})
 }
 
-func TestReopenUnknownKeepsItsDate(t *testing.T) {
+func TestReopenUnknownKeepsItsDate(t *testing.T) { both(t, testReopenUnknownKeepsItsDate) }
+
+func testReopenUnknownKeepsItsDate(t *testing.T) {
 	ctx := context.Background()
 	b := open(t, filepath.Join(t.TempDir(), "state"))
 	stop := serve(b)
@@ -176,7 +186,9 @@ func TestReopenUnknownKeepsItsDate(t *testing.T) {
 	check(t, stop())
 }
 
-func TestKeep(t *testing.T) {
+func TestKeep(t *testing.T) { both(t, testKeep) }
+
+func testKeep(t *testing.T) {
 	ctx := context.Background()
 	b := open(t, filepath.Join(t.TempDir(), "state"))
 	r := begin(t, b, Spec{Campaign: "spring"})

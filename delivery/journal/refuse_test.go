@@ -49,10 +49,14 @@ func try(t *testing.T, o Options, s Spec) error {
 	return r.Close()
 }
 
-// wrong runs a statement on the file behind the journal's back.
+// wrong runs a statement behind the journal's back.
 func wrong(t *testing.T, dir, query string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", filepath.Join(dir, "journal.db"))
+	driver, name := "sqlite", filepath.Join(dir, "journal.db")
+	if o := at(t, dir); o.Server != "" {
+		driver, name = "postgres", o.Server
+	}
+	db, err := sql.Open(driver, name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +93,7 @@ func TestDamagedRows(t *testing.T) {
 		dir := stateDir(t)
 		sent(t, dir, Spec{Campaign: "spring"}, 3)
 		wrong(t, dir, query)
-		err := try(t, Options{Dir: dir}, Spec{Campaign: "spring"})
+		err := try(t, at(t, dir), Spec{Campaign: "spring"})
 		var d *refusal.DamagedError
 		if !errors.As(err, &d) || !strings.Contains(err.Error(), says) || !strings.HasSuffix(d.File, "journal.db") {
 			t.Errorf("%s: %v", query, err)
@@ -98,7 +102,9 @@ func TestDamagedRows(t *testing.T) {
 }
 
 // Readers give no row that is not as it was written.
-func TestDamagedReading(t *testing.T) {
+func TestDamagedReading(t *testing.T) { both(t, testDamagedReading) }
+
+func testDamagedReading(t *testing.T) {
 	ctx := context.Background()
 	for query, read := range map[string]func(*Book, *Run) error{
 		`UPDATE outcomes SET status = 4`: func(b *Book, r *Run) error {
@@ -159,7 +165,7 @@ func TestMark(t *testing.T) {
 		check(t, err)
 		do(dir, m)
 		before := snapshot(t, dir)
-		err = try(t, Options{Dir: dir}, Spec{Campaign: "spring"})
+		err = try(t, at(t, dir), Spec{Campaign: "spring"})
 		var d *refusal.DamagedError
 		if !errors.As(err, &d) || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", says, err)
@@ -182,7 +188,7 @@ func TestWitnessMissing(t *testing.T) {
 		func() error { return os.Remove(filepath.Join(dir, register.Name)) },
 	} {
 		check(t, do())
-		check(t, try(t, Options{Dir: dir}, Spec{Campaign: "spring"}))
+		check(t, try(t, at(t, dir), Spec{Campaign: "spring"}))
 		if again, err := mark.Read(dir); err != nil || again.Journal != m.Journal || again.Commits <= m.Commits {
 			t.Errorf("the mark was not made anew: %v, %v", again, err)
 		}
@@ -218,17 +224,17 @@ func TestLost(t *testing.T) {
 	check(t, os.Remove(filepath.Join(dir, "journal.db")))
 	var lost *refusal.LostError
 	for range 2 {
-		if err := try(t, Options{Dir: dir}, spring); !errors.As(err, &lost) || !lost.Missing || len(lost.Runs) != 2 || !strings.Contains(err.Error(), "spring/w") {
+		if err := try(t, at(t, dir), spring); !errors.As(err, &lost) || !lost.Missing || len(lost.Runs) != 2 || !strings.Contains(err.Error(), "spring/w") {
 			t.Fatalf("%+v, %v", lost, err)
 		}
 	}
-	if ok, err := Exists(dir); !ok || err != nil {
+	if ok, err := Exists(context.Background(), at(t, dir)); !ok || err != nil {
 		t.Error("a journal that is gone counts as one that never was")
 	}
 	check(t, try(t, Options{Dir: dir, StartOver: true}, Spec{Campaign: "autumn"}))
-	check(t, try(t, Options{Dir: dir}, Spec{Campaign: "autumn"}))
+	check(t, try(t, at(t, dir), Spec{Campaign: "autumn"}))
 	lost = nil
-	if err := try(t, Options{Dir: dir}, spring); !errors.As(err, &lost) || lost.Missing || len(lost.Runs) != 2 {
+	if err := try(t, at(t, dir), spring); !errors.As(err, &lost) || lost.Missing || len(lost.Runs) != 2 {
 		t.Fatalf("%+v, %v", lost, err)
 	}
 	spring.StartOver = true
@@ -260,7 +266,7 @@ func TestLostBut(t *testing.T) {
 			check(t, os.WriteFile(filepath.Join(dir, left), []byte("something"), 0o600))
 		}
 		var lost *refusal.LostError
-		if err := try(t, Options{Dir: dir}, Spec{Campaign: "autumn"}); !errors.As(err, &lost) || !lost.Missing {
+		if err := try(t, at(t, dir), Spec{Campaign: "autumn"}); !errors.As(err, &lost) || !lost.Missing {
 			t.Errorf("%s: %v", left, err)
 		}
 		check(t, try(t, Options{Dir: dir, StartOver: true}, Spec{Campaign: "autumn"}))
@@ -271,19 +277,21 @@ func TestLostBut(t *testing.T) {
 	}
 }
 
-func TestSecret(t *testing.T) {
+func TestSecret(t *testing.T) { both(t, testSecret) }
+
+func testSecret(t *testing.T) {
 	dir := stateDir(t)
-	check(t, try(t, Options{Dir: dir}, Spec{Campaign: "spring"}))                        // by a caller without one
-	check(t, try(t, Options{Dir: dir}, Spec{Campaign: "spring", Secret: []byte("one")})) // adopted
-	check(t, try(t, Options{Dir: dir}, Spec{Campaign: "spring", Secret: []byte("one")}))
+	check(t, try(t, at(t, dir), Spec{Campaign: "spring"}))                        // by a caller without one
+	check(t, try(t, at(t, dir), Spec{Campaign: "spring", Secret: []byte("one")})) // adopted
+	check(t, try(t, at(t, dir), Spec{Campaign: "spring", Secret: []byte("one")}))
 	var s *refusal.SecretError
 	for range 2 {
-		if err := try(t, Options{Dir: dir}, Spec{Campaign: "spring", Secret: []byte("two")}); !errors.As(err, &s) || s.Run != "spring" {
+		if err := try(t, at(t, dir), Spec{Campaign: "spring", Secret: []byte("two")}); !errors.As(err, &s) || s.Run != "spring" {
 			t.Errorf("got %v", err)
 		}
 	}
-	check(t, try(t, Options{Dir: dir}, Spec{Campaign: "spring", Secret: []byte("two"), Again: true})) // everyone is meant to be new
-	check(t, try(t, Options{Dir: dir}, Spec{Campaign: "autumn", Secret: []byte("three")}))
+	check(t, try(t, at(t, dir), Spec{Campaign: "spring", Secret: []byte("two"), Again: true})) // everyone is meant to be new
+	check(t, try(t, at(t, dir), Spec{Campaign: "autumn", Secret: []byte("three")}))
 	if text := snapshot(t, dir); strings.Contains(text, "three") {
 		t.Error("the secret is in the files")
 	}
@@ -291,25 +299,27 @@ func TestSecret(t *testing.T) {
 
 func TestHost(t *testing.T) {
 	dir := stateDir(t)
-	check(t, try(t, Options{Dir: dir}, Spec{Campaign: "spring"}))
-	check(t, try(t, Options{Dir: dir}, Spec{Campaign: "spring", Host: "a"}))
-	check(t, try(t, Options{Dir: dir}, Spec{Campaign: "autumn", Host: "a"}))
-	check(t, try(t, Options{Dir: dir}, Spec{Campaign: "autumn"}))
+	check(t, try(t, at(t, dir), Spec{Campaign: "spring"}))
+	check(t, try(t, at(t, dir), Spec{Campaign: "spring", Host: "a"}))
+	check(t, try(t, at(t, dir), Spec{Campaign: "autumn", Host: "a"}))
+	check(t, try(t, at(t, dir), Spec{Campaign: "autumn"}))
 	var h *refusal.HostError
 	for range 2 {
-		if err := try(t, Options{Dir: dir}, Spec{Campaign: "winter", Host: "b"}); !errors.As(err, &h) || h.Have != "a" || h.Here != "b" {
+		if err := try(t, at(t, dir), Spec{Campaign: "winter", Host: "b"}); !errors.As(err, &h) || h.Have != "a" || h.Here != "b" {
 			t.Errorf("got %v", err)
 		}
 	}
-	check(t, try(t, Options{Dir: dir}, Spec{Campaign: "spring", Host: "b", Move: true}))
-	check(t, try(t, Options{Dir: dir}, Spec{Campaign: "spring", Host: "b"}))
-	if err := try(t, Options{Dir: dir}, Spec{Campaign: "spring", Host: "a"}); !errors.As(err, &h) || h.Have != "b" {
+	check(t, try(t, at(t, dir), Spec{Campaign: "spring", Host: "b", Move: true}))
+	check(t, try(t, at(t, dir), Spec{Campaign: "spring", Host: "b"}))
+	if err := try(t, at(t, dir), Spec{Campaign: "spring", Host: "a"}); !errors.As(err, &h) || h.Have != "b" {
 		t.Errorf("got %v", err)
 	}
 }
 
 // A run tells by what it was carried on before.
-func TestLetterAndSource(t *testing.T) {
+func TestLetterAndSource(t *testing.T) { both(t, testLetterAndSource) }
+
+func testLetterAndSource(t *testing.T) {
 	ctx := context.Background()
 	b := open(t, stateDir(t))
 	for i, want := range []string{"", "1", "1", "3"} {

@@ -39,7 +39,9 @@ func retryEnd(s delivery.Status) func(*testing.T, *Run, *delivery.Message) {
 
 // Who was to be tried again, and was not come to, is what they were to whoever looks and to every later process, until one is
 // told again to try them. That holds however often it is cut, and whatever others do meanwhile.
-func TestRetryCut(t *testing.T) {
+func TestRetryCut(t *testing.T) { both(t, testRetryCut) }
+
+func testRetryCut(t *testing.T) {
 	t.Parallel()
 	for _, was := range []delivery.Status{delivery.Unknown, delivery.Failed, delivery.Suppressed} {
 		t.Run(was.String(), func(t *testing.T) {
@@ -107,7 +109,9 @@ func retryCut(t *testing.T, was delivery.Status) {
 }
 
 // Rows that are not on the list any more leave those as they were whom this process was to try again.
-func TestRetryGone(t *testing.T) {
+func TestRetryGone(t *testing.T) { both(t, testRetryGone) }
+
+func testRetryGone(t *testing.T) {
 	t.Parallel()
 	ctx, b := context.Background(), open(t, filepath.Join(t.TempDir(), "state"))
 	stop := serve(b)

@@ -94,7 +94,7 @@ func (r *Run) Finish(ctx context.Context) error {
 		return err
 	}
 	err := r.book.update(ctx, func(tx *ledger.Tx) error {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM pauses WHERE run = ?`, int64(r.info.ID)); err != nil {
+		if _, err := tx.Do(ctx, `DELETE FROM pauses WHERE run = ?`, int64(r.info.ID)); err != nil {
 			return err
 		}
 		return r.book.change(ctx, tx, r.info.ID, func(row *runRow) {

@@ -9,9 +9,15 @@ import (
 	"github.com/mailblast/mailblast/delivery/journal/journaltest"
 )
 
-func TestSuite(t *testing.T) {
-	journaltest.Run(t, func(t testing.TB, dir string) journaltest.Process {
-		b, err := Open(context.Background(), Options{Dir: filepath.Join(dir, "state")})
+func TestSuite(t *testing.T) { both(t, testSuite) }
+
+func testSuite(t *testing.T) {
+	checks := 100
+	if at(t, "").Server != "" { // whose journals take longer to make
+		checks = 10
+	}
+	journaltest.Run(t, checks, func(t testing.TB, dir string) journaltest.Process {
+		b, err := Open(context.Background(), at(t, filepath.Join(dir, "state")))
 		if err != nil {
 			t.Fatal(err)
 		}

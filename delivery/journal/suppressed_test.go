@@ -11,7 +11,9 @@ import (
 )
 
 // The suppression list keeps every entry, and does not forget one silently.
-func TestSuppressions(t *testing.T) {
+func TestSuppressions(t *testing.T) { both(t, testSuppressions) }
+
+func testSuppressions(t *testing.T) {
 	ctx, dir := context.Background(), filepath.Join(t.TempDir(), "state")
 	b := open(t, dir)
 	until := time.Now().Add(time.Hour).Truncate(time.Microsecond)

@@ -3,17 +3,22 @@
 //  1. DamagedError and NewerError: it cannot be trusted, or not be understood;
 //  2. LostError and HostError: it is not what was here before, which a person may allow;
 //  3. SecretError: the deliveries of a run could not be told apart any more;
-//  4. DiskError: the disk is full, broken, or not ours to write to;
-//  5. Of finds damage and trouble with the disk in what SQLite says.
+//  4. DiskError: the disk is full, broken, or not ours to write to; ServerError: the server, where the journal is on one;
+//  5. Of finds damage and trouble in what SQLite and PostgreSQL say.
 package refusal
 
 import (
+	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net"
 	"strings"
 	"syscall"
 
+	"github.com/lib/pq"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -110,10 +115,30 @@ func (e *DiskError) Error() string { return fmt.Sprintf("%s: %v (%v)", e.File, e
 
 func (e *DiskError) Unwrap() []error { return []error{e.Why, e.Err} }
 
-// Of gives an error of SQLite its type: damage is a *DamagedError, trouble with the disk a *DiskError. Both name the file.
+// ServerError says that the server of a journal did not do what was asked of it.
+type ServerError struct {
+	File string // the journal, by its server and database
+	Why  error  // syscall.ENOSPC: its disk is full; nil: what Err says
+	Err  error  // of the driver
+}
+
+func (e *ServerError) Error() string {
+	if e.Why != nil {
+		return fmt.Sprintf("%s: %v (%v)", e.File, e.Why, e.Err)
+	}
+	return fmt.Sprintf("%s: %v", e.File, e.Err)
+}
+
+func (e *ServerError) Unwrap() []error { return []error{e.Why, e.Err} }
+
+// Of gives an error of SQLite or PostgreSQL its type: damage is a *DamagedError, trouble with the disk a *DiskError, with the server a
+// *ServerError. All name the file.
 func Of(file string, err error) error {
-	if err == nil || errors.As(err, new(*DamagedError)) || errors.As(err, new(*DiskError)) {
+	if err == nil || errors.As(err, new(*DamagedError)) || errors.As(err, new(*DiskError)) || errors.As(err, new(*ServerError)) {
 		return err
+	}
+	if strings.HasPrefix(file, "postgres://") && (errors.As(err, new(*pq.Error)) || Broken(err)) {
+		return &ServerError{File: file, Err: err}
 	}
 	switch code, _ := Code(err); code & 0xff {
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_MISMATCH,
@@ -133,6 +158,16 @@ func Of(file string, err error) error {
 		return &DiskError{File: file, Why: fs.ErrPermission, Err: err}
 	}
 	return err
+}
+
+// Broken tells of a connection to a server that broke, or was never made.
+func Broken(err error) bool {
+	for _, cut := range []error{driver.ErrBadConn, sql.ErrConnDone, io.EOF, io.ErrUnexpectedEOF} {
+		if errors.Is(err, cut) {
+			return true
+		}
+	}
+	return errors.As(err, new(*net.OpError))
 }
 
 // NoRoom tells of an error that leaves the file as it was: more may be written once there is room.

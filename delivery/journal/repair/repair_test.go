@@ -200,7 +200,7 @@ func TestSuiteOfRepaired(t *testing.T) {
 	p.end(t)
 	wrong(t, repaired, `DELETE FROM outcomes WHERE seq = 2; DELETE FROM intents WHERE seq = 3`)
 	mend(t, repaired)
-	journaltest.Run(t, func(t testing.TB, dir string) journaltest.Process {
+	journaltest.Run(t, 100, func(t testing.TB, dir string) journaltest.Process {
 		dir = filepath.Join(dir, "state")
 		if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 			check(t, errors.Join(os.CopyFS(dir, os.DirFS(repaired)), os.Chmod(dir, 0o700)))

@@ -265,7 +265,7 @@ func (t *Table) Set(ctx context.Context, ids []delivery.ID, places []int64, roun
 // Each gives the deciding outcomes of all deliveries in a state, some at a time; with unseen, of those that no Lookup asked
 // for. What f changes in the table may or may not be given.
 func (t *Table) Each(ctx context.Context, s delivery.Status, unseen bool, f func([]delivery.Outcome) error) error {
-	status, seen := int(s), "1"
+	status, seen := int(s), "1 = 1"
 	if s == delivery.NotTried {
 		status = outcome.Reopened
 	}

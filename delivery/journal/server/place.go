@@ -1,0 +1,126 @@
+package server
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+)
+
+// place is where a journal is.
+type place struct {
+	cfg    pq.Config
+	schema string
+	name   string // with nothing secret in it
+}
+
+const (
+	usual       = "mailblast" // schema
+	dialTimeout = 10 * time.Second
+)
+
+// errDSN does not repeat the DSN, as it may hold a password.
+var errDSN = errors.New("the state is no valid PostgreSQL URL, such as postgres://user:password@host/database")
+
+func locate(dsn string) (p place, err error) {
+	u, err := url.Parse(dsn)
+	if err != nil {
+		return p, errDSN
+	}
+	if p.cfg, err = pq.NewConfig(dsn); err != nil {
+		return p, errDSN
+	}
+	if p.cfg.ConnectTimeout == 0 {
+		p.cfg.ConnectTimeout = dialTimeout
+	}
+	if p.cfg.ApplicationName == "" {
+		p.cfg.ApplicationName = "mailblast journal"
+	}
+	p.schema = usual
+	if path := u.Query().Get("search_path"); path != "" {
+		first, _, _ := strings.Cut(path, ",")
+		p.schema = strings.Trim(strings.TrimSpace(first), `"`)
+	}
+	name := url.URL{Scheme: "postgres", Host: u.Host, Path: u.Path}
+	if user := u.User.Username(); user != "" {
+		name.User = url.User(user)
+	}
+	if p.schema != usual {
+		name.RawQuery = url.Values{"search_path": {p.schema}}.Encode()
+	}
+	p.name = name.String()
+	return p, nil
+}
+
+// habits are what a connection is set up with: whatever the server's own are, a commit is on its disk when it returns.
+type habits struct {
+	answer time.Duration // how long a reply may take
+	set    map[string]string
+}
+
+var (
+	writing = habits{time.Minute, map[string]string{"lock_timeout": "50s", "statement_timeout": "0",
+		"idle_in_transaction_session_timeout": "60s", "tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "4"}}
+	reading = habits{30 * time.Minute, map[string]string{"statement_timeout": "0"}}
+)
+
+// dial makes connections of a kind; none is opened yet.
+func (p *place) dial(h habits) (*sqlx.DB, error) {
+	cfg := p.cfg.Clone()
+	for k, v := range h.set {
+		cfg.Runtime[k] = v
+	}
+	cfg.Runtime["search_path"], cfg.Runtime["synchronous_commit"] = pq.QuoteIdentifier(p.schema)+", pg_temp", "on"
+	c, err := pq.NewConnectorConfig(cfg)
+	if err != nil {
+		return nil, errDSN
+	}
+	c.Dialer(patient{h.answer})
+	return sqlx.NewDb(sql.OpenDB(c), "postgres"), nil
+}
+
+// patient dials connections whose other end may be silent for so long: the driver would wait for a reply for ever.
+type patient struct{ answer time.Duration }
+
+func (d patient) Dial(network, address string) (net.Conn, error) {
+	return d.DialContext(context.Background(), network, address)
+}
+
+func (d patient) DialTimeout(network, address string, limit time.Duration) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	return d.DialContext(ctx, network, address)
+}
+
+func (d patient) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &limited{c, d.answer}, nil
+}
+
+type limited struct {
+	net.Conn
+	answer time.Duration
+}
+
+func (c *limited) Read(b []byte) (int, error) {
+	if err := c.SetReadDeadline(time.Now().Add(c.answer)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Read(b)
+}
+
+func (c *limited) Write(b []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(c.answer)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(b)
+}

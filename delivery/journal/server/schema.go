@@ -1,0 +1,128 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
+	"github.com/mailblast/mailblast/delivery/journal/refusal"
+	"github.com/mailblast/mailblast/delivery/journal/table"
+)
+
+const version = 2 // the same as in a file
+
+var tables = []table.Table{table.Meta, table.Runs, table.Intents, table.Outcomes, table.Skipped, table.Kept, table.Pauses, table.Suppressed}
+
+var writeMeta = ledger.Insert("postgres", table.Meta, 1)
+
+// migrate makes the tables where there are none, and tells whether it did. Those that are there must be ours.
+func (s *Store) migrate(ctx context.Context, w witness) (made bool, err error) {
+	have, err := s.versionOf(ctx, s.read)
+	if err != nil || have == version {
+		return false, err
+	}
+	if w.marked == nil && !s.o.StartOver {
+		return false, &refusal.LostError{File: s.place.name, Missing: true, Runs: w.runs(w.mark.String())}
+	}
+	tx, err := s.write.BeginTxx(ctx, nil)
+	if err != nil {
+		return false, err
+	}
+	// One machine makes them, and the others wait for it.
+	_, err = tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtext('mailblast journal'))`)
+	if err == nil {
+		have, err = s.versionOf(ctx, tx)
+	}
+	if err == nil && have == 0 {
+		made, err = true, s.makeTables(ctx, tx)
+	}
+	if err == nil {
+		err = tx.Commit()
+	} else {
+		_ = tx.Rollback() // what went wrong is told
+	}
+	var said *pq.Error
+	if errors.As(err, &said) && said.Code == "42501" { // not allowed
+		err = fmt.Errorf("%s: its tables cannot be made: %s", s.place.name, said.Message)
+	}
+	return made, err
+}
+
+func (s *Store) makeTables(ctx context.Context, tx *sqlx.Tx) error {
+	m := ledger.Meta{Commits: 1, OutcomesFrom: 1, From: 1}
+	var err error
+	if m.ID, err = newID(); err != nil {
+		return err
+	}
+	var schemas int // who may not make one may still use it
+	if err := tx.GetContext(ctx, &schemas, `SELECT count(*) FROM pg_namespace WHERE nspname = $1`, s.place.schema); err != nil {
+		return err
+	}
+	var all []string
+	if schemas == 0 {
+		all = append(all, "CREATE SCHEMA "+pq.QuoteIdentifier(s.place.schema))
+	}
+	all = append(all, "CREATE TABLE schema (version BIGINT NOT NULL)", fmt.Sprintf("INSERT INTO schema VALUES (%d)", version))
+	for _, t := range tables {
+		all = append(all, t.ServerDDL())
+	}
+	for _, q := range all {
+		if _, err := tx.ExecContext(ctx, q); err != nil {
+			return err
+		}
+	}
+	_, err = tx.ExecContext(ctx, writeMeta, m.Row()...)
+	return err
+}
+
+// versionOf gives the schema's version, 0 for none.
+func (s *Store) versionOf(ctx context.Context, db sqlx.QueryerContext) (have int, err error) {
+	var lines []string
+	err = sqlx.SelectContext(ctx, db, &lines, `SELECT c.relname || ' (' || string_agg(a.attname, ', ' ORDER BY a.attnum) || ')'
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+		WHERE n.nspname = $1 AND c.relkind = 'r' GROUP BY c.relname`, s.place.schema)
+	if err != nil || len(lines) == 0 {
+		return 0, err
+	}
+	if !slices.Contains(lines, "schema (version)") {
+		return 0, s.damaged("it has tables of something else in its schema %s; another schema: ?search_path=NAME", s.place.schema)
+	}
+	var versions int
+	if err := db.QueryRowxContext(ctx, `SELECT count(*), coalesce(max(version), 0) FROM schema`).Scan(&versions, &have); err != nil {
+		return 0, err
+	}
+	if versions == 1 && have > version {
+		return 0, &refusal.NewerError{File: s.place.name, Have: have, Know: version}
+	}
+	for _, t := range tables {
+		if line := fmt.Sprintf("%s (%s)", t.Name, strings.Join(t.Columns, ", ")); versions != 1 || have != version || !slices.Contains(lines, line) {
+			return 0, s.damaged("damaged: its tables are not those of schema %d", version)
+		}
+	}
+	return have, nil
+}
+
+// Exists tells whether there is a journal, without making one.
+func Exists(ctx context.Context, dsn string) (is bool, err error) {
+	s := &Store{o: Options{Patience: 10 * time.Second}}
+	if s.place, err = locate(dsn); err != nil {
+		return false, err
+	}
+	if s.write, err = s.place.dial(reading); err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, s.write.Close()) }()
+	if err := s.reach(ctx); err != nil {
+		return false, s.typed(err)
+	}
+	err = s.write.GetContext(ctx, &is, `SELECT EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = $1 AND c.relname = 'meta')`, s.place.schema)
+	return is, s.typed(err)
+}

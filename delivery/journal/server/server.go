@@ -1,0 +1,248 @@
+// Package server is a journal in PostgreSQL, which several machines share:
+//
+//  1. Open finds the journal's tables in a schema of their own, or makes them. It refuses what is not whole, and a server that
+//     has fewer commits than this machine's mark says: one that was put back from a backup;
+//  2. Update is every write: one transaction, which has the one row of meta to itself, so that all follow each other, whichever
+//     machine they are of; it counts itself in that row;
+//  3. when the connection breaks, what was not committed is done again, and the server is asked about what may have been: it knows
+//     of each transaction what came of it;
+//  4. a server that stays away, or has no room, is the end of all writing.
+//
+// The mark and the list of runs are in the state directory of each machine. That no two machines send the same campaign is not seen
+// to here.
+package server
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
+	"github.com/mailblast/mailblast/delivery/journal/lock"
+	"github.com/mailblast/mailblast/delivery/journal/mark"
+	"github.com/mailblast/mailblast/delivery/journal/refusal"
+	"github.com/mailblast/mailblast/delivery/journal/register"
+)
+
+// Options of a Store.
+type Options struct {
+	DSN      string        // postgres://…; search_path names the schema, mailblast without one
+	Dir      string        // of this machine's mark and list of runs; made with mode 0700 if it is missing
+	Log      *slog.Logger  // not nil
+	Patience time.Duration // how long a server that is away is waited for; 0: 1 min
+	// StartOver makes a new journal although this machine knows of one in this place.
+	StartOver bool
+}
+
+// Store is an open journal. It is safe for concurrent use.
+type Store struct {
+	*ledger.View
+	o     Options
+	place place
+	write *sqlx.DB // one connection
+	read  *sqlx.DB
+	mark  *mark.File
+
+	mu     sync.Mutex
+	err    error  // why nothing is written any more
+	seen   uint64 // commits; never fewer later
+	dimmed bool   // the mark could not be written
+}
+
+// marks is where in the state directory the mark is: a journal in a file beside it has one of its own.
+const marks = "shared"
+
+// Open opens the journal of a server, or makes it. Errors are *refusal.DamagedError, *refusal.NewerError, *refusal.LostError and
+// *refusal.ServerError where they fit.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	o.Patience = cmp.Or(o.Patience, time.Minute)
+	s := &Store{o: o}
+	if err := s.open(ctx); err != nil {
+		return nil, errors.Join(s.typed(err), s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context) (err error) {
+	dir := filepath.Join(s.o.Dir, marks)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if err := lock.CheckOwner(s.o.Dir); err != nil {
+		return err
+	}
+	if s.place, err = locate(s.o.DSN); err != nil {
+		return err
+	}
+	if s.write, err = s.place.dial(writing); err != nil {
+		return err
+	}
+	s.write.SetMaxOpenConns(1)
+	if s.read, err = s.place.dial(reading); err != nil {
+		return err
+	}
+	// Before the journal, so that another process may write meanwhile.
+	w, err := witnesses(s.o.Dir)
+	if err != nil {
+		return err
+	}
+	if err := s.reach(ctx); err != nil {
+		return err
+	}
+	made, err := s.migrate(ctx, w)
+	if err != nil {
+		return err
+	}
+	var m ledger.Meta
+	if err := m.Scan(s.place.name, s.read.QueryRowxContext(ctx, ledger.ReadMeta)); err != nil {
+		return err
+	}
+	if !made {
+		if err := s.compare(m, w); err != nil {
+			return err
+		}
+	}
+	s.seen, s.View = m.Commits, ledger.NewView(s.place.name, s.read, m.ID)
+	s.mark, err = mark.Open(dir, markOf(m))
+	return err
+}
+
+// reach waits for a server that is away.
+func (s *Store) reach(ctx context.Context) error {
+	until := time.Now().Add(min(s.o.Patience, 10*time.Second))
+	for {
+		err := s.write.PingContext(ctx)
+		if err == nil || !away(err) || time.Now().After(until) {
+			return err
+		}
+		if err := pause(ctx, again); err != nil {
+			return err
+		}
+	}
+}
+
+// again is how long to wait before the server is asked once more.
+const again = 100 * time.Millisecond
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Close closes the connections. A second call does nothing.
+func (s *Store) Close() error {
+	s.stop(errClosed)
+	var errs []error
+	for _, db := range []*sqlx.DB{s.read, s.write} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	if s.mark != nil {
+		errs = append(errs, s.mark.Close())
+		s.mark = nil
+	}
+	return errors.Join(errs...)
+}
+
+var errClosed = errors.New("closed")
+
+// Upgraded is false: there is no earlier schema in PostgreSQL.
+func (s *Store) Upgraded() bool { return false }
+
+// Shared tells that other machines may use it as well.
+func (s *Store) Shared() bool { return true }
+
+// Prepare prepares a statement for use in Update.
+func (s *Store) Prepare(query string) (*sqlx.Stmt, error) { return s.write.Preparex(query) }
+
+// Fault is why nothing is written any more; nil as long as it is.
+func (s *Store) Fault() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+func (s *Store) stop(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.err = err
+	}
+}
+
+func (s *Store) damaged(format string, args ...any) error {
+	return &refusal.DamagedError{File: s.place.name, What: fmt.Sprintf(format, args...)}
+}
+
+func newID() (id [16]byte, err error) {
+	if _, err := rand.Read(id[:]); err != nil {
+		return id, fmt.Errorf("a number for the journal: %w", err)
+	}
+	return id, nil
+}
+
+func markOf(m ledger.Meta) mark.Mark { return mark.Mark{Journal: m.ID, Commits: m.Commits} }
+
+// witness is what this machine knows of the journal.
+type witness struct {
+	list   register.List
+	mark   mark.Mark
+	marked error // of mark.Read
+}
+
+func witnesses(dir string) (w witness, err error) {
+	if w.list, err = register.Read(dir); err != nil {
+		return w, err
+	}
+	w.mark, w.marked = mark.Read(filepath.Join(dir, marks))
+	if w.marked != nil && !errors.Is(w.marked, fs.ErrNotExist) && !errors.Is(w.marked, mark.ErrDamaged) {
+		return w, w.marked
+	}
+	return w, nil
+}
+
+// runs are those of the list that were begun in a journal.
+func (w *witness) runs(journal string) (all []register.Run) {
+	for _, r := range w.list.Runs {
+		if r.Journal == journal {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// compare holds what the journal says of itself against what this machine knows of it.
+func (s *Store) compare(m ledger.Meta, w witness) error {
+	id, commits := markOf(m).String(), m.Commits
+	if w.marked == nil && w.mark.Journal != m.ID {
+		if !s.o.StartOver {
+			return &refusal.LostError{File: s.place.name, Runs: w.runs(w.mark.String())}
+		}
+	} else if w.marked == nil {
+		commits = max(commits, w.mark.Commits)
+	}
+	for _, r := range w.runs(id) {
+		commits = max(commits, r.Commit)
+	}
+	if gone := commits - m.Commits; gone > 0 {
+		return &refusal.DamagedError{File: s.place.name, What: fmt.Sprintf("damaged: its last %d commits are gone (it has %d of %d)", gone, m.Commits, commits), Gone: gone}
+	}
+	return nil
+}
