@@ -160,10 +160,10 @@ func TestFaultCommitInDoubt(t *testing.T) {
 				}
 				return true, false
 			})
-			text := fmt.Sprintf("%s, passed on: %v", at, passes)
+			text := fmt.Sprint(len(want))
 			check(t, add(t.Context(), s, text))
 			if want = append(want, text); once {
-				t.Errorf("%s: nothing was cut", text)
+				t.Errorf("%s: nothing was cut", at)
 			}
 		}
 	}
