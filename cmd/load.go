@@ -31,7 +31,11 @@ func file(args []string) string {
 // load reads a campaign, and prints every fault of it.
 func (e *env) load(path string, overrides ...campaign.Override) (*campaign.Campaign, error) {
 	if e.stateIn != "" {
-		overrides = append(overrides, campaign.Override{Key: "state", Value: absolute(e.stateIn), Origin: "--state"})
+		value := e.stateIn
+		if !campaign.IsServer(value) {
+			value = absolute(value)
+		}
+		overrides = append(overrides, campaign.Override{Key: "state", Value: value, Origin: "--state"})
 	}
 	c, err := campaign.Load(path, campaign.Options{Env: e.lookup, EnvFile: e.envFile, Overrides: overrides})
 	var faults campaign.Faults

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mailblast/mailblast/cmd/campaign"
 	"github.com/mailblast/mailblast/delivery/journal"
 	"github.com/mailblast/mailblast/delivery/journal/lock"
 )
@@ -17,25 +16,25 @@ import (
 type past struct {
 	book *journal.Book
 	info journal.RunInfo
-	dir  string // the state directory
+	at   place
 }
 
 // past opens the journal and finds the run that an argument names, or the latest one. It makes no state.
 func (e *env) past(ctx context.Context, args []string) (*past, error) {
-	dir, name := e.whereabouts()
-	book, err := e.oldBook(ctx, dir)
+	at, name := e.whereabouts()
+	book, err := e.oldBook(ctx, at)
 	if err != nil {
 		return nil, err
 	}
-	info, err := e.lookUp(ctx, book, dir, name, args)
+	info, err := e.lookUp(ctx, book, at, name, args)
 	if err != nil {
 		return nil, errors.Join(err, book.Close())
 	}
-	return &past{book: book, info: info, dir: dir}, nil
+	return &past{book: book, info: info, at: at}, nil
 }
 
 // lookUp finds the run that an argument names, or the latest one of a campaign; of any, if that has no name.
-func (e *env) lookUp(ctx context.Context, book *journal.Book, dir, campaign string, args []string) (info journal.RunInfo, err error) {
+func (e *env) lookUp(ctx context.Context, book *journal.Book, at place, campaign string, args []string) (info journal.RunInfo, err error) {
 	if len(args) > 0 {
 		info, err = book.Find(ctx, args[0])
 	} else {
@@ -43,11 +42,11 @@ func (e *env) lookUp(ctx context.Context, book *journal.Book, dir, campaign stri
 	}
 	switch {
 	case errors.Is(err, journal.ErrNoRun) && len(args) > 0:
-		err = failf(exitNoInput, "%s: there is no such run in %s", args[0], dir).hinted("the latest one: %s", e.typed("status"))
+		err = failf(exitNoInput, "%s: there is no such run in %s", args[0], at).hinted("the latest one: %s", e.typed("status"))
 	case errors.Is(err, journal.ErrNoRun) && campaign != "":
 		err = failf(exitNoInput, "%s: nothing was sent yet", campaign).hinted("rehearsals are not remembered; send it with: %s", e.typed("send"))
 	case errors.Is(err, journal.ErrNoRun):
-		err = failf(exitNoInput, "%s: nothing was sent yet", dir)
+		err = failf(exitNoInput, "%s: nothing was sent yet", at)
 	case err != nil:
 		err = stateFault(err)
 	}
@@ -55,46 +54,36 @@ func (e *env) lookUp(ctx context.Context, book *journal.Book, dir, campaign stri
 }
 
 // oldBook opens a journal that is there already, to read it.
-func (e *env) oldBook(ctx context.Context, dir string) (*journal.Book, error) {
-	if err := oldState(dir); err != nil {
+func (e *env) oldBook(ctx context.Context, at place) (*journal.Book, error) {
+	if err := oldState(ctx, at); err != nil {
 		return nil, err
 	}
-	book, err := journal.Look(ctx, journal.Options{Dir: dir})
+	book, err := journal.Look(ctx, at.options())
 	if err != nil {
 		return nil, stateFault(err)
 	}
 	return book, nil
 }
 
-// oldState makes sure that a state directory is ours and has a journal.
-func oldState(dir string) error {
-	ok, err := journal.Exists(dir)
+// oldState makes sure that a state has a journal, and that what this machine has of it is ours.
+func oldState(ctx context.Context, at place) error {
+	ok, err := journal.Exists(ctx, at.options())
 	if err != nil {
 		return stateFault(err)
 	}
 	if !ok {
-		return failf(exitNoInput, "%s: there is no journal: nothing was sent yet", dir).
+		return failf(exitNoInput, "%s: there is no journal: nothing was sent yet", at).
 			hinted("rehearsals are not remembered; another directory: -C DIR or --state DIR")
 	}
-	return ours(dir)
-}
-
-// whereabouts gives the state directory, and the campaign of this directory if it has one. A campaign that is being
-// edited, and faulty at the moment, keeps nobody from its results.
-func (e *env) whereabouts() (dir, name string) {
-	dir = campaign.StateDir(absolute("."))
-	if c, err := campaign.Load(defaultFile, campaign.Options{Env: e.lookup, EnvFile: e.envFile}); err == nil {
-		dir, name = c.State, c.Name
+	if _, err := os.Lstat(at.dir); at.shared() && errors.Is(err, fs.ErrNotExist) { // nothing was sent from here
+		return nil
 	}
-	if e.stateIn != "" {
-		dir = absolute(e.stateIn)
-	}
-	return dir, name
+	return ours(at.dir)
 }
 
 // running tells who carries the run on at the moment. The lock is the campaign's, and who has it works on its latest run.
 func (p *past) running(ctx context.Context) (lock.Holder, bool, error) {
-	h, held, err := lock.Peek(p.dir, p.info.Campaign)
+	h, held, err := lock.Peek(p.at.dir, p.info.Campaign)
 	if err != nil || !held || h.Doing != "" {
 		return h, false, stateFaultOrNil(err)
 	}
@@ -123,8 +112,8 @@ func (e *env) completeRuns(c *cobra.Command, args []string, _ string) ([]string,
 			return nil, done
 		}
 	}
-	dir, _ := e.whereabouts()
-	book, err := e.oldBook(c.Context(), dir)
+	at, _ := e.whereabouts()
+	book, err := e.oldBook(c.Context(), at)
 	if err != nil {
 		return nil, done
 	}

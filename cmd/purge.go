@@ -112,7 +112,7 @@ func (e *env) confirmPurge(ctx context.Context, p *purging, o purgeOptions) erro
 // purge does it: first the journal, so that a file that cannot be removed keeps nothing else.
 func (e *env) purge(ctx context.Context, p *purging, unasked bool) error {
 	if len(p.runs)+len(p.files) == 0 {
-		e.say("nothing to purge (%s)\n", screen.Printable(p.dir))
+		e.say("nothing to purge (%s)\n", screen.Printable(p.at.String()))
 		return e.tellLeft(p)
 	}
 	var infos []journal.RunInfo

@@ -12,7 +12,8 @@ import (
 // purging is what one call of purge deletes.
 type purging struct {
 	book   *journal.Book
-	dir    string
+	at     place
+	dir    string // at.dir
 	held   *lock.Held // the state directory as a whole
 	runs   []doomed
 	files  []string // to be removed, below dir
@@ -39,15 +40,15 @@ func (p *purging) close() error {
 // temporary files, and a repair puts another journal in the place of this one. The journal is the one in the directory, which
 // must be one that can be written: a purge of a copy, which readers make do with, would leave all as it is.
 func (e *env) toPurge(ctx context.Context, o purgeOptions) (*purging, error) {
-	dir, campaign := e.whereabouts()
-	if err := oldState(dir); err != nil {
+	at, campaign := e.whereabouts()
+	if err := oldState(ctx, at); err != nil {
 		return nil, err
 	}
-	held, err := e.lockAll(ctx, dir)
+	held, err := e.lockAll(ctx, at.dir)
 	if err != nil {
 		return nil, err
 	}
-	p := &purging{dir: dir, held: held}
+	p := &purging{at: at, dir: at.dir, held: held}
 	if err := e.plan(ctx, p, o, campaign); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
@@ -55,12 +56,12 @@ func (e *env) toPurge(ctx context.Context, o purgeOptions) (*purging, error) {
 }
 
 func (e *env) plan(ctx context.Context, p *purging, o purgeOptions, campaign string) (err error) {
-	if p.book, err = journal.Open(ctx, journal.Options{Dir: p.dir}); err != nil {
+	if p.book, err = journal.Open(ctx, p.at.options()); err != nil {
 		return stateFault(err)
 	}
 	var named *journal.RunInfo
 	if !o.all && o.before == "" {
-		info, err := e.lookUp(ctx, p.book, p.dir, campaign, o.run)
+		info, err := e.lookUp(ctx, p.book, p.at, campaign, o.run)
 		if err != nil {
 			return err
 		}

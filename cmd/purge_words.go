@@ -17,7 +17,7 @@ func (d doomed) unfinished() string {
 // describe says what is deleted, what is lost by it, and what stays.
 func (p *purging) describe(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Personal data to be deleted from %s:\n", screen.Printable(p.dir))
+	fmt.Fprintf(&b, "Personal data to be deleted from %s:\n", screen.Printable(p.at.String()))
 	for _, d := range p.runs {
 		fmt.Fprintf(&b, "  %s: %s, begun %s\n", screen.Printable(d.info.Name()), verb(d.report.Total, "delivery", "deliveries"), d.info.Started.Local().Format(moment))
 		if d.open() {
@@ -40,7 +40,7 @@ func (p *purging) sum() string {
 	for _, d := range p.runs {
 		n += d.report.Total
 	}
-	return fmt.Sprintf("%s (%s) and %s from %s", plural(len(p.runs), "run"), verb(n, "delivery", "deliveries"), plural(len(p.files), "file"), screen.Printable(p.dir))
+	return fmt.Sprintf("%s (%s) and %s from %s", plural(len(p.runs), "run"), verb(n, "delivery", "deliveries"), plural(len(p.files), "file"), screen.Printable(p.at.String()))
 }
 
 // listed names a few of many.

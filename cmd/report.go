@@ -84,7 +84,7 @@ func (e *env) runReport(ctx context.Context, o reportOptions) (err error) {
 	}
 	var layout report.TextOptions
 	if o.format == "text" && o.only == "" {
-		layout = e.reading(p.dir, p.info)
+		layout = e.reading(p.at.dir, p.info)
 	}
 	if o.out == "" {
 		out := e.out

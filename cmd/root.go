@@ -90,7 +90,7 @@ func (e *env) root() *cobra.Command {
 	f.BoolVarP(&e.verbose, "verbose", "v", false, "say more: a line a minute without a terminal, one event a person with --json")
 	f.BoolVar(&e.noColor, "no-color", false, "no colours (also NO_COLOR)")
 	f.StringVar(&e.envFile, "env-file", "", "read variables from `FILE` instead of .env beside the campaign")
-	f.StringVar(&e.stateIn, "state", "", "keep state in `DIR` (default: nearest .mailblast upward from the campaign)")
+	f.StringVar(&e.stateIn, "state", "", "keep state in `DIR`, or in postgres://user@host/database (default: nearest .mailblast upward from the campaign)")
 	f.StringVarP(&e.dir, "chdir", "C", "", "run as if started in `DIR`")
 	root.AddGroup(&cobra.Group{ID: "campaign", Title: "Campaign:"}, &cobra.Group{ID: "results", Title: "Results:"}, &cobra.Group{ID: "servers", Title: "Servers:"})
 	root.AddCommand(e.initCommand(), e.checkCommand(), e.previewCommand(), e.sendCommand(), e.statusCommand(), e.reportCommand(),
@@ -115,8 +115,8 @@ func (e *env) prepare(c *cobra.Command) error {
 	if len(faults) > 0 {
 		return failf(exitUsage, "%w", errors.Join(faults...))
 	}
-	if e.dir == "" {
-		return nil
+	if err := e.stateGiven(); err != nil || e.dir == "" {
+		return err
 	}
 	if err := os.Chdir(e.dir); err != nil {
 		return failf(exitNoInput, "%w", err)

@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -58,17 +59,19 @@ func (p *pipeline) knownRun(ctx context.Context) error {
 
 // begunKeys are the keys of the campaign's runs, the latest first. It makes no state.
 func (p *pipeline) begunKeys(ctx context.Context) ([]string, error) {
-	ok, err := journal.Exists(p.c.State)
+	ok, err := journal.Exists(ctx, placeOf(p.c).options())
 	if err != nil {
 		return nil, stateFault(err)
 	}
 	if !ok {
 		return nil, nil
 	}
-	if err := ours(p.c.State); err != nil {
-		return nil, err
+	if _, err := os.Lstat(p.c.State); err == nil {
+		if err := ours(p.c.State); err != nil {
+			return nil, err
+		}
 	}
-	keys, err := journal.Keys(ctx, p.c.State, p.c.Name)
+	keys, err := journal.Keys(ctx, placeOf(p.c).options(), p.c.Name)
 	if err != nil {
 		return nil, stateFault(err)
 	}

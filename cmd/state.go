@@ -52,7 +52,7 @@ func openStore(ctx context.Context, c *campaign.Campaign, rehearsal bool, o jour
 		if kind := lock.Network(c.State); kind != "" && o.Log != nil {
 			o.Log.Warn(farAway(c.State, kind))
 		}
-		o.Dir, o.Connections = c.State, c.Connections
+		o.Dir, o.Server, o.Connections = c.State, c.Server.Reveal(), c.Connections
 		open := journal.Open
 		if s.o, s.trial = o, o.StartOver; s.trial {
 			open = journal.OpenTrial
@@ -63,8 +63,33 @@ func openStore(ctx context.Context, c *campaign.Campaign, rehearsal bool, o jour
 		return s, stateFault(err)
 	}
 	s.undo = append(s.undo, func() error { return s.book.Close() })
-	s.secret, err = secret(c, rehearsal)
+	if placeOf(c).shared() && c.Secret.Empty() && !rehearsal {
+		s.secret, err = sharedSecret(ctx, s.book)
+	} else {
+		s.secret, err = secret(c, rehearsal)
+	}
 	return s, err
+}
+
+// sharedSecret gives the secret that a server has for all machines. It is made on first use.
+func sharedSecret(ctx context.Context, book *journal.Book) ([]byte, error) {
+	fresh, err := newSecret()
+	if err != nil {
+		return nil, err
+	}
+	b, err := book.Secret(ctx, fresh)
+	if err != nil {
+		return nil, stateFault(err)
+	}
+	return b, nil
+}
+
+func newSecret() ([]byte, error) {
+	raw := make([]byte, 32)
+	if _, err := rand.Read(raw); err != nil {
+		return nil, err
+	}
+	return hex.AppendEncode(nil, raw), nil
 }
 
 // swap opens a trial in place of the journal, or the journal in place of a trial.
@@ -136,11 +161,10 @@ func secret(c *campaign.Campaign, rehearsal bool) ([]byte, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return b, err
 	}
-	raw := make([]byte, 32)
-	if _, err := rand.Read(raw); err != nil {
+	text, err := newSecret()
+	if err != nil {
 		return nil, err
 	}
-	text := hex.AppendEncode(nil, raw)
 	if rehearsal {
 		return text, nil
 	}

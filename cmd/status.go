@@ -85,7 +85,7 @@ func (e *env) runStatus(ctx context.Context, o statusOptions) (err error) {
 	}
 	e.printStatus(s)
 	if s.State == "paused" {
-		send, about := e.goOn(p.dir, p.info.Campaign, p.info.Key)
+		send, about := e.goOn(p.at.dir, p.info.Campaign, p.info.Key)
 		e.say("Go on with: %s\n", send)
 		if about != "" {
 			e.say("%s\n", about)

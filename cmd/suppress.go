@@ -162,21 +162,21 @@ func (e *env) suppressRemoveCommand() *cobra.Command {
 
 // suppressing opens the journal, has f change the list, and says what came of it.
 func (e *env) suppressing(ctx context.Context, f func(*ledgerOfBars) error) (err error) {
-	dir, _ := e.whereabouts()
-	if err := makeState(dir); err != nil {
+	at, _ := e.whereabouts()
+	if err := makeState(at.dir); err != nil {
 		return err
 	}
-	held, err := lock.Share(ctx, dir) // a repair would leave behind what is written to the journal that it replaces
+	held, err := lock.Share(ctx, at.dir) // a repair would leave behind what is written to the journal that it replaces
 	if err != nil {
 		return stateFault(err)
 	}
 	defer func() { err = errors.Join(err, held.Close()) }()
-	book, err := journal.Open(ctx, journal.Options{Dir: dir})
+	book, err := journal.Open(ctx, at.options())
 	if err != nil {
 		return stateFault(err)
 	}
 	defer func() { err = errors.Join(err, book.Close()) }()
-	l := &ledgerOfBars{env: e, book: book, dir: filepath.Clean(dir)}
+	l := &ledgerOfBars{env: e, book: book, at: at}
 	if err := l.load(ctx); err != nil {
 		return err
 	}

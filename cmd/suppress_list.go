@@ -88,8 +88,8 @@ func unformula(s string) string {
 
 // eachSuppressed gives the entries that hold now in the order of their addresses; of one campaign, or all.
 func (e *env) eachSuppressed(ctx context.Context, campaign string, f func(journal.Suppression) error) (err error) {
-	dir, _ := e.whereabouts()
-	book, err := e.oldBook(ctx, dir)
+	at, _ := e.whereabouts()
+	book, err := e.oldBook(ctx, at)
 	if err != nil {
 		return err
 	}

@@ -51,14 +51,14 @@ func andMore(n int) string {
 
 // stateSuppressed reads what a campaign's state knows, where there is one, and leaves it alone.
 func (e *env) stateSuppressed(ctx context.Context, c *campaign.Campaign) (s *suppressed, err error) {
-	ok, err := journal.Exists(c.State)
+	ok, err := journal.Exists(ctx, placeOf(c).options())
 	if err != nil {
 		return nil, stateFault(err)
 	}
 	if !ok {
 		return e.newSuppressed(ctx, c, nil)
 	}
-	book, err := journal.Look(ctx, journal.Options{Dir: c.State})
+	book, err := journal.Look(ctx, placeOf(c).options())
 	if err != nil {
 		return nil, stateFault(err)
 	}

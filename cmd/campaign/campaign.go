@@ -64,7 +64,8 @@ type Campaign struct {
 	Retry       Retry
 	MaxMessage  int64  // octets
 	State       string // directory, absolute; it may not exist yet
-	Secret      Secret // empty: the file secret in State
+	Server      Secret // the database that the journal is in, postgres://…; empty: it is in State
+	Secret      Secret // empty: the file secret in State, or what Server has
 
 	// Warnings are faults that do not keep the campaign from being sent.
 	Warnings Faults

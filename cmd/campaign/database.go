@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"fmt"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -13,7 +14,7 @@ import (
 func database(p *Secret) scalar {
 	var dsn string
 	return scalar{want: "a database", json: jsonPattern(`^(postgres(ql)?://|sqlite:).+`),
-		print: func() string { return redact(p.Reveal()) },
+		print: func() string { return Redact(p.Reveal()) },
 		parse: func(s string) *misfit {
 			dsn = strings.TrimSpace(s)
 			scheme, rest, _ := strings.Cut(dsn, ":")
@@ -37,8 +38,47 @@ func database(p *Secret) scalar {
 		}}
 }
 
-// redact shows a DSN without its password.
-func redact(dsn string) string {
+// state is a directory, or the DSN of a server; what a machine has for itself is then in the directory that is the default.
+func state(dir *string, server *Secret) scalar {
+	k, dsn := path(dir), database(server)
+	isDSN := func() bool { return !server.Empty() }
+	print, parse, relative := k.print, k.parse, k.relative
+	k.want = "a directory or a database"
+	k.print = func() string {
+		if isDSN() {
+			return dsn.print()
+		}
+		return print()
+	}
+	k.parse = func(s string) *misfit {
+		*dir, *server = "", Secret{}
+		if IsServer(s) {
+			return dsn.parse(s)
+		}
+		if scheme, _, ok := strings.Cut(s, "://"); ok {
+			return &misfit{fmt.Sprintf("%s:// is no place for it", scheme), "a directory, or postgres://user@host/database"}
+		}
+		return parse(s)
+	}
+	k.relative = func(in string) {
+		if !isDSN() {
+			relative(in)
+		}
+	}
+	return k
+}
+
+// IsServer tells that a state is a database of a server, not a directory.
+func IsServer(state string) bool {
+	scheme, _, ok := strings.Cut(strings.TrimSpace(state), "://")
+	return ok && (scheme == "postgres" || scheme == "postgresql")
+}
+
+// NewSecret makes text secret.
+func NewSecret(text string) Secret { return secret.New(text) }
+
+// Redact shows a DSN without its password.
+func Redact(dsn string) string {
 	if strings.HasPrefix(dsn, "sqlite:") || dsn == "" {
 		return dsn
 	}
@@ -58,12 +98,17 @@ func (l *loader) checkSecrets(root *source.Node) {
 	if n := root.Get("secret"); n != nil && !l.c.Secret.Empty() {
 		l.written("secret: it is", n)
 	}
-	r := root.Get("recipients")
-	if r == nil || r.Kind != source.Map || r.Get("dsn") == nil {
-		return
+	if n := root.Get("state"); n != nil && !l.c.Server.Empty() {
+		l.checkDSN("state", l.c.Server.Reveal(), n)
 	}
-	n := r.Get("dsn")
-	u, err := url.Parse(l.c.Recipients.DSN.Reveal())
+	if r := root.Get("recipients"); r != nil && r.Kind == source.Map && r.Get("dsn") != nil {
+		l.checkDSN("recipients.dsn", l.c.Recipients.DSN.Reveal(), r.Get("dsn"))
+	}
+}
+
+// checkDSN warns of a database's password.
+func (l *loader) checkDSN(key, dsn string, n *source.Node) {
+	u, err := url.Parse(dsn)
 	if err != nil || !strings.HasPrefix(u.Scheme, "postgres") || u.Hostname() == "" {
 		return
 	}
@@ -71,14 +116,14 @@ func (l *loader) checkSecrets(root *source.Node) {
 	if !has && !u.Query().Has("password") {
 		return
 	}
-	l.written("recipients.dsn: a password is", n)
+	l.written(key+": a password is", n)
 	mode := u.Query().Get("sslmode")
 	switch {
 	case loopback(u.Hostname()) || mode == "verify-full" || mode == "verify-ca":
 	case mode == "disable":
-		l.warn(n.Pos, n.Width, "recipients.dsn: the password goes over an unencrypted connection", "?sslmode=verify-full")
+		l.warn(n.Pos, n.Width, key+": the password goes over an unencrypted connection", "?sslmode=verify-full")
 	default:
-		l.warn(n.Pos, n.Width, "recipients.dsn: whoever answers as the database gets its password: its certificate is not checked", "?sslmode=verify-full, with &sslrootcert=FILE for an authority of your own")
+		l.warn(n.Pos, n.Width, key+": whoever answers as the database gets its password: its certificate is not checked", "?sslmode=verify-full, with &sslrootcert=FILE for an authority of your own")
 	}
 }
 

@@ -59,7 +59,7 @@ func sendingKeys(c *Campaign) []field {
 		{"on_unknown", oneOf(&c.OnUnknown, "hold", "resend"), "hold", "When the link broke before the reply to a whole message: hold lists it, resend risks a second copy."},
 		{"retry", mapping{fields: retryKeys(&c.Retry)}, "", "For what was refused for now."},
 		{"max_message", size(&c.MaxMessage, 1000), "25MB", "The largest letter, attachments included."},
-		{"state", path(&c.State), "", "Directory of journal and secret. Default: the nearest .mailblast upward, else one beside the campaign."},
+		{"state", state(&c.State, &c.Server), "", "Directory of journal and secret, or postgres://user@host/database for a journal that several machines share. Default: the nearest .mailblast upward, else one beside the campaign."},
 		{"secret", secretKey(&c.Secret), "", "Key of Message-IDs and unsubscribe tokens, 16 characters at least. Default: the file secret in the state directory, made on first use."},
 	}
 }

@@ -134,4 +134,20 @@ func Exists(ctx context.Context, o Options) (bool, error) {
 	return false, nil
 }
 
+// ErrOwnSecret says that a journal has no secret, as it is not on a server.
+var ErrOwnSecret = errors.New("the journal has no secret of its own")
+
+// Secret gives the secret of a journal on a server, which all machines share: what the first of them has said.
+func (b *Book) Secret(ctx context.Context, fresh []byte) ([]byte, error) {
+	s, ok := b.store.(*server.Store)
+	if !ok {
+		return nil, ErrOwnSecret
+	}
+	secret, err := s.Secret(ctx, fresh)
+	if err != nil {
+		return nil, fmt.Errorf("journal: secret: %w", err)
+	}
+	return secret, nil
+}
+
 func (b *Book) read() *sqlx.DB { return b.store.Reader() }

@@ -99,12 +99,12 @@ func harm(t *testing.T, dir string, rng *rand.Rand) string {
 // tryMend repairs what is not sound.
 func tryMend(t *testing.T, dir string) (r repair.Result, f *salvage.Finding, err error) {
 	t.Helper()
-	w, err := salvage.Open(t.Context(), dir)
+	w, err := salvage.Open(t.Context(), salvage.Place{Dir: dir})
 	check(t, err)
 	defer func() { check(t, w.Close()) }()
 	if f, err = w.Judge(t.Context()); err != nil || f.Sound() {
 		return r, f, err
 	}
-	r, err = repair.Run(t.Context(), dir, w, f, time.Unix(1_800_000_000, 0))
+	r, err = repair.Run(t.Context(), salvage.Place{Dir: dir}, w, f, time.Unix(1_800_000_000, 0))
 	return r, f, err
 }

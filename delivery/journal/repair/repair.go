@@ -21,8 +21,10 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/register"
 	"github.com/mailblast/mailblast/delivery/journal/salvage"
+	"github.com/mailblast/mailblast/delivery/journal/server"
 	"github.com/mailblast/mailblast/delivery/journal/store"
 )
 
@@ -36,7 +38,7 @@ type Result struct {
 // ErrNothing says that there is nothing to begin a new journal with: no run is known, and no row is left that can be trusted.
 var ErrNothing = errors.New("nothing can be told from what is left")
 
-// draft is where the new journal is while it is being made.
+// draft is the directory of the new journal while it is being made.
 const draft = "journal.repair"
 
 // repairing is one call of Run.
@@ -44,22 +46,27 @@ type repairing struct {
 	w    *salvage.Wreck
 	f    *salvage.Finding
 	now  time.Time
-	dir  string // of the new journal
-	s    *store.Store
+	at   salvage.Place // of the damaged journal
+	dir  string        // of the new journal
+	s    ledger.Store
 	runs []newRun
 	r    Result
 }
 
 // Run repairs the journal of a directory, which w is opened on and f tells of. Nobody else may be at it: see lock.Alone. The error
 // is salvage.ErrBusy when somebody wrote to it all the same.
-func Run(ctx context.Context, dir string, w *salvage.Wreck, f *salvage.Finding, now time.Time) (Result, error) {
-	r := &repairing{w: w, f: f, now: now, dir: filepath.Join(dir, draft), r: Result{Kept: map[string]int64{}, Unknown: map[string]int{}}}
+func Run(ctx context.Context, at salvage.Place, w *salvage.Wreck, f *salvage.Finding, now time.Time) (Result, error) {
+	dir := at.Dir
+	r := &repairing{w: w, f: f, now: now, at: at, dir: filepath.Join(dir, draft), r: Result{Kept: map[string]int64{}, Unknown: map[string]int{}}}
 	if f.Schema == 1 || len(f.Runs) == 0 && f.Commits == 0 && f.Suppressed == 0 {
 		return r.r, ErrNothing
 	}
 	err := r.make(ctx)
 	if err == nil {
 		err = w.Still()
+	}
+	if at.Server != "" {
+		return r.swapped(ctx, err)
 	}
 	if err == nil {
 		err = os.Rename(r.dir, filepath.Join(dir, store.Repaired))
@@ -79,11 +86,10 @@ func (r *repairing) make(ctx context.Context) error {
 	if err := os.RemoveAll(r.dir); err != nil {
 		return err
 	}
-	var err error
-	if r.s, err = store.Open(ctx, store.Options{Dir: r.dir, Log: slog.New(slog.DiscardHandler)}); err != nil {
+	if err := r.open(ctx); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context) error{r.begin, r.copy, r.fill, r.renumber, r.putRuns, r.doubt, r.enlist, r.s.Empty} {
+	for _, step := range []func(context.Context) error{r.begin, r.copy, r.fill, r.renumber, r.putRuns, r.doubt, r.enlist, r.empty} {
 		if err := step(ctx); err != nil {
 			return errors.Join(err, r.s.Close())
 		}
@@ -91,10 +97,52 @@ func (r *repairing) make(ctx context.Context) error {
 	if err := errors.Join(r.s.Close(), r.emptied()); err != nil {
 		return err
 	}
-	if err := r.prove(ctx); err != nil {
+	if err := r.prove(ctx); err != nil || r.at.Server != "" {
 		return err
 	}
 	return nameAside(r.dir, r.now)
+}
+
+// open makes a journal that has nothing in it.
+func (r *repairing) open(ctx context.Context) (err error) {
+	log := slog.New(slog.DiscardHandler)
+	if r.at.Server == "" {
+		r.s, err = store.Open(ctx, store.Options{Dir: r.dir, Log: log})
+		return err
+	}
+	r.s, err = server.Draft(ctx, server.Options{DSN: r.at.Server, Dir: r.dir, Log: log}, r.w.Meta().ID)
+	return err
+}
+
+// empty brings all of the journal into its file.
+func (r *repairing) empty(ctx context.Context) error {
+	if s, ok := r.s.(*store.Store); ok {
+		return s.Empty(ctx)
+	}
+	return nil
+}
+
+// swapped has the new journal of a server take the place of the damaged one, unless err says why not.
+func (r *repairing) swapped(ctx context.Context, err error) (Result, error) {
+	if err == nil {
+		r.r.Aside, err = server.Swap(ctx, r.w.Server(), r.now)
+	}
+	if err == nil {
+		err = r.remember()
+	}
+	if err = errors.Join(err, os.RemoveAll(r.dir)); err != nil {
+		return r.r, fmt.Errorf("repair: %w", err)
+	}
+	return r.r, nil
+}
+
+// remember has this machine know the new journal. Until it does, it knows that of the old one less than there is.
+func (r *repairing) remember() error {
+	list, err := register.Read(r.dir)
+	if err == nil {
+		err = register.Append(r.at.Dir, list.Runs...)
+	}
+	return err
 }
 
 // emptied makes sure that the new journal has no write-ahead log, which would stay behind when its file is moved.
@@ -124,9 +172,18 @@ func (r *repairing) enlist(ctx context.Context) error {
 	return register.Append(r.dir, lines...)
 }
 
+// draft is where the new journal is while it is made.
+func (r *repairing) draft() salvage.Place {
+	at := salvage.Place{Dir: r.dir}
+	if r.at.Server != "" {
+		at.Server = server.DraftOf(r.at.Server)
+	}
+	return at
+}
+
 // prove looks at what was made.
 func (r *repairing) prove(ctx context.Context) (err error) {
-	w, err := salvage.Open(ctx, r.dir)
+	w, err := salvage.Open(ctx, r.draft())
 	if err != nil {
 		return err
 	}

@@ -34,8 +34,13 @@ type process struct {
 
 func begin(t testing.TB, dir string, s journal.Spec) (p process, err error) {
 	t.Helper()
+	return start(t, journal.Options{Dir: dir}, s)
+}
+
+func start(t testing.TB, o journal.Options, s journal.Spec) (p process, err error) {
+	t.Helper()
 	ctx := context.Background()
-	b, err := journal.Open(ctx, journal.Options{Dir: dir})
+	b, err := journal.Open(ctx, o)
 	if err != nil {
 		return p, err
 	}
@@ -87,11 +92,11 @@ func (p process) states(t testing.TB, n int) (all []delivery.Status) {
 
 func mend(t testing.TB, dir string) (repair.Result, *salvage.Finding) {
 	t.Helper()
-	w, err := salvage.Open(context.Background(), dir)
+	w, err := salvage.Open(context.Background(), salvage.Place{Dir: dir})
 	check(t, err)
 	f, err := w.Judge(context.Background())
 	check(t, err)
-	r, err := repair.Run(context.Background(), dir, w, f, time.Unix(1_800_000_000, 0))
+	r, err := repair.Run(context.Background(), salvage.Place{Dir: dir}, w, f, time.Unix(1_800_000_000, 0))
 	check(t, errors.Join(err, w.Close()))
 	return r, f
 }
@@ -165,7 +170,7 @@ func TestFaultRepair(t *testing.T) {
 // mend2 repairs what is not sound.
 func mend2(t testing.TB, dir string) (r repair.Result, f *salvage.Finding) {
 	t.Helper()
-	w, err := salvage.Open(context.Background(), dir)
+	w, err := salvage.Open(context.Background(), salvage.Place{Dir: dir})
 	check(t, err)
 	f, err = w.Judge(context.Background())
 	check(t, errors.Join(err, w.Close()))

@@ -5,13 +5,11 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/mailblast/mailblast/delivery"
 	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/outcome"
 	"github.com/mailblast/mailblast/delivery/journal/salvage"
-	"github.com/mailblast/mailblast/delivery/journal/store"
 	"github.com/mailblast/mailblast/delivery/journal/table"
 )
 
@@ -36,7 +34,7 @@ type row struct {
 
 // writer writes rows, some at a time.
 type writer struct {
-	s       *store.Store
+	s       ledger.Store
 	waiting []row
 }
 
@@ -57,13 +55,13 @@ func (w *writer) flush(ctx context.Context) error {
 			stmt := made[x.t.Name]
 			if stmt == nil {
 				var err error
-				if stmt, err = tx.PrepareContext(ctx, insert(x.t)); err != nil {
+				if stmt, err = tx.PrepareContext(ctx, tx.Rebind(insert(x.t))); err != nil {
 					return err
 				}
 				defer func() { _ = stmt.Close() }() // it belongs to the transaction
 				made[x.t.Name] = stmt
 			}
-			if _, err := stmt.ExecContext(ctx, x.t.Seal(tx.Sealer, x.values)...); err != nil {
+			if _, err := stmt.ExecContext(ctx, tx.Seal(x.t, x.values)...); err != nil {
 				return fmt.Errorf("%s: %w", x.t.Name, err)
 			}
 		}
@@ -76,14 +74,9 @@ func (w *writer) flush(ctx context.Context) error {
 // insert adds a row. Of two in one place the one of the later commit stays; those of the tables that are only added to are alike.
 func insert(t table.Table) string {
 	if t.Columns[0] == "seq" {
-		return strings.Replace(t.Insert(1), "INSERT", "INSERT OR IGNORE", 1)
+		return t.Insert(1) + " ON CONFLICT DO NOTHING"
 	}
-	var set []string
-	for _, c := range t.Columns {
-		set = append(set, c+" = excluded."+c)
-	}
-	return strings.Replace(t.Insert(1), "INSERT OR REPLACE", "INSERT", 1) +
-		" ON CONFLICT DO UPDATE SET " + strings.Join(set, ", ") + " WHERE excluded.changed > " + t.Name + ".changed"
+	return t.Upsert(1) + " WHERE excluded.changed > " + t.Name + ".changed"
 }
 
 // copy writes every row that is intact, but for those of runs and meta, which are made anew.
@@ -161,7 +154,7 @@ func (r *repairing) renumber(ctx context.Context) error {
 				if last == next {
 					continue
 				}
-				if _, err := tx.ExecContext(ctx, "DELETE FROM suppressed WHERE seq = ?", last); err != nil {
+				if _, err := tx.Do(ctx, "DELETE FROM suppressed WHERE seq = ?", last); err != nil {
 					return err
 				}
 				x.values[0] = next
@@ -180,7 +173,7 @@ func (r *repairing) renumber(ctx context.Context) error {
 
 // some reads the next entries of the suppression list.
 func some(ctx context.Context, tx *ledger.Tx, after int64) (all []row, err error) {
-	rows, err := tx.QueryxContext(ctx, "SELECT "+table.Suppressed.List("")+" FROM suppressed WHERE seq > ? ORDER BY seq LIMIT ?", after, chunk)
+	rows, err := tx.QueryxContext(ctx, tx.Rebind("SELECT "+table.Suppressed.List("")+" FROM suppressed WHERE seq > ? ORDER BY seq LIMIT ?"), after, chunk)
 	if err != nil {
 		return nil, err
 	}

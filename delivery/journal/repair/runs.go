@@ -100,7 +100,7 @@ func (r *repairing) question(n *newRun) {
 // open is a query of the deliveries that may have got their mail after all: those put off, reopened, or gone from the list,
 // and those that failed or were suppressed before others like them were reopened. Every reopening counts here, of round 0 and
 // later: what came of it may be what is lost.
-var open = fmt.Sprintf(`SELECT %s FROM (SELECT %s AS place FROM (%s)) JOIN outcomes o ON o.seq = place
+var open = fmt.Sprintf(`SELECT %s FROM (SELECT %s AS place FROM (%s) AS s) AS p JOIN outcomes o ON o.seq = place
 	WHERE o.status IN (%d, %d) OR o.status = %d AND o.class = %d OR o.status IN (%d, %d) AND o.round < ?`,
 	table.Outcomes.List("o."), state.Place, state.Standings, delivery.Deferred, outcome.Reopened, delivery.Skipped, delivery.ClassGone,
 	delivery.Failed, delivery.Suppressed)
@@ -118,7 +118,7 @@ func (r *repairing) doubt(ctx context.Context) error {
 }
 
 func (r *repairing) doubtRun(ctx context.Context, n *newRun) error {
-	rows, err := r.s.Reader().QueryxContext(ctx, open, n.int(salvage.FirstOutcome), n.int(0), 0, n.int(salvage.Retried))
+	rows, err := r.s.Reader().QueryxContext(ctx, r.s.Reader().Rebind(open), n.int(salvage.FirstOutcome), n.int(0), 0, n.int(salvage.Retried))
 	if err != nil {
 		return err
 	}

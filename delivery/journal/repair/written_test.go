@@ -49,7 +49,7 @@ func TestFaultWrittenWhileMoved(t *testing.T) {
 	begun, moved, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() { done <- suppress(t, s, "late@x.test", func() { close(begun); <-moved }) }()
 	<-begun
-	w, err := salvage.Open(ctx, dir)
+	w, err := salvage.Open(ctx, salvage.Place{Dir: dir})
 	check(t, err)
 	f, err := w.Judge(ctx)
 	check(t, err)
@@ -70,14 +70,14 @@ func TestFaultWrittenWhileMoved(t *testing.T) {
 		}
 	}
 
-	w, err = salvage.Open(ctx, dir)
+	w, err = salvage.Open(ctx, salvage.Place{Dir: dir})
 	check(t, err)
 	if f, err = w.Judge(ctx); err != nil || f.Suppressed != 2 {
 		t.Errorf("the old journal: %+v %v", f, err)
 	}
-	_, err = Run(ctx, dir, w, f, r.now)
+	_, err = Run(ctx, salvage.Place{Dir: dir}, w, f, r.now)
 	check(t, errors.Join(err, w.Close()))
-	w, err = salvage.Open(ctx, dir)
+	w, err = salvage.Open(ctx, salvage.Place{Dir: dir})
 	check(t, err)
 	if f, err = w.Judge(ctx); err != nil || !f.Sound() || f.Suppressed != 2 {
 		t.Errorf("the new journal: %+v %v", f, err)

@@ -19,12 +19,12 @@ type States struct {
 
 // Count fills in the states of the runs. A run that SQLite cannot read to its end gets none.
 func (w *Wreck) Count(ctx context.Context, f *Finding) (err error) {
-	if w.img.Missing() || f.Schema == 1 {
+	if f.Schema == 1 {
 		return nil
 	}
-	db, done, err := w.img.Attached(ctx)
-	if err != nil {
-		return nil // it is no file of SQLite's any more
+	db, done, err := w.left.counts(ctx)
+	if err != nil || db == nil {
+		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
 	for i := range f.Runs {

@@ -58,7 +58,7 @@ func TestAfterKill(t *testing.T) {
 	if !f.Sound() || len(f.Runs) != 2 || f.Runs[1].Outcomes != 3 || f.Runs[1].States.Failed != 3 {
 		t.Errorf("%+v", f)
 	}
-	w, err := salvage.Open(ctx, dir)
+	w, err := salvage.Open(ctx, salvage.Place{Dir: dir})
 	check(t, err)
 	kept := map[string]int{}
 	check(t, record.Names{}.All(ctx, w.Each, f.Runs[1].ID, func(r *record.Record) error {
@@ -106,7 +106,7 @@ func TestAnyOctet(t *testing.T) {
 			changed[rng.IntN(len(b))] ^= byte(1 + rng.IntN(255))
 		}
 		check(t, os.WriteFile(path, changed, 0o600))
-		w, err := salvage.Open(ctx, dir)
+		w, err := salvage.Open(ctx, salvage.Place{Dir: dir})
 		check(t, err)
 		if _, err := w.Judge(ctx); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -124,7 +124,7 @@ func TestAnyOctet(t *testing.T) {
 func records(t *testing.T, dir string) map[string]bool {
 	t.Helper()
 	ctx, all := context.Background(), map[string]bool{}
-	w, err := salvage.Open(ctx, dir)
+	w, err := salvage.Open(ctx, salvage.Place{Dir: dir})
 	check(t, err)
 	check(t, w.Each(ctx, func(t table.Table, row table.Row) error {
 		all[t.Name+fmt.Sprint(row)] = true

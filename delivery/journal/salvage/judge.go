@@ -8,6 +8,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"github.com/mailblast/mailblast/delivery/journal/image"
 	"github.com/mailblast/mailblast/delivery/journal/mark"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
 	"github.com/mailblast/mailblast/delivery/journal/register"
@@ -69,16 +70,16 @@ type judging struct {
 // never was one.
 func (w *Wreck) Judge(ctx context.Context) (*Finding, error) {
 	j := &judging{Wreck: w, f: &Finding{File: w.file, Runs: []Run{}, Faults: []Fault{}}}
-	switch halfway, err := store.Halfway(w.dir); {
+	switch halfway, err := store.Halfway(w.at.Dir); {
 	case err != nil:
 		return nil, err
-	case halfway:
+	case halfway && w.at.Server == "":
 		j.fault(nobody, "a repair of it was cut short")
 		return j.f, nil
-	case w.img.Empty() && w.silent():
+	case w.left.empty() && w.silent():
 		return nil, fmt.Errorf("%s: %w", w.file, fs.ErrNotExist)
 	}
-	if err := j.structure(ctx); err != nil {
+	if err := w.left.structure(ctx, j); err != nil {
 		return nil, err
 	}
 	j.beside()
@@ -114,30 +115,41 @@ func (w *Wreck) silent() bool {
 	return len(w.list.Runs)+w.list.Damaged == 0 && (errors.Is(w.marked, fs.ErrNotExist) || w.marked == nil && w.mark.Commits <= 1)
 }
 
-// structure asks SQLite, and holds the journal against its witnesses as opening it would.
-func (j *judging) structure(ctx context.Context) (err error) {
-	if j.silent() && j.img.Unmade() {
+// file asks SQLite, and holds the journal against its witnesses as opening it would.
+func (j *judging) file(ctx context.Context, img *image.Image) (err error) {
+	if j.silent() && img.Unmade() {
 		return nil
 	}
-	if j.img.Missing() {
+	if img.Missing() {
 		j.fault(nil, "%s is missing or empty", store.Name)
 		return nil
 	}
-	db, done, err := j.img.SQLite(ctx)
+	db, done, err := img.SQLite(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	j.f.Schema, err = store.Inspect(ctx, j.dir, db)
+	j.f.Schema, err = store.Inspect(ctx, j.at.Dir, db)
+	if err := j.refused(err); err != nil {
+		return err
+	}
+	return j.integrity(ctx, db)
+}
+
+// refused notes why the journal would be refused.
+func (j *judging) refused(err error) error {
 	var damaged *refusal.DamagedError
+	var lost *refusal.LostError
 	switch {
 	case errors.As(err, &damaged):
 		j.f.Gone = damaged.Gone
 		j.fault(nil, "%s", said(damaged))
+	case errors.As(err, &lost):
+		j.fault(nil, "it is not the one that was written to from here")
 	case err != nil:
 		return err
 	}
-	return j.integrity(ctx, db)
+	return nil
 }
 
 // said is what is wrong, without the file's name.

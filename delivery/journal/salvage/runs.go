@@ -20,7 +20,7 @@ const Nameless = "(name lost)"
 
 // rows says what is missing of each table.
 func (j *judging) rows() {
-	if !j.told && !j.img.Empty() {
+	if !j.told && !j.left.empty() {
 		j.fault(nil, "what it says of itself (meta) is damaged or missing: nobody can tell how many commits it had")
 		j.all = true
 	}

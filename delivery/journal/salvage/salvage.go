@@ -18,26 +18,31 @@ import (
 	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/mark"
 	"github.com/mailblast/mailblast/delivery/journal/register"
+	"github.com/mailblast/mailblast/delivery/journal/server"
 	"github.com/mailblast/mailblast/delivery/journal/store"
 	"github.com/mailblast/mailblast/delivery/journal/sum"
 	"github.com/mailblast/mailblast/delivery/journal/table"
 )
 
 // ErrBusy says that somebody wrote to the journal while it was read.
-var ErrBusy = errors.New("the journal is being written to")
+var ErrBusy = server.ErrBusy
+
+// Place is where a journal is: in a file in a directory, or on a server; mark and list of runs are in the directory in any case.
+type Place struct{ Dir, Server string }
 
 // Wreck is what is left of a journal. It is not safe for concurrent use.
 type Wreck struct {
-	dir, file string
-	img       *image.Image
-	list      register.List
-	mark      mark.Mark
-	marked    error // of mark.Read
-	meta      ledger.Meta
-	told      bool // meta is as it was written
-	sealer    *sum.Sealer
-	tallies   map[string]*tally // by table
-	runs      map[int64]*run    // by number
+	at      Place
+	file    string
+	left    remains
+	list    register.List
+	mark    mark.Mark
+	marked  error // of mark.Read
+	meta    ledger.Meta
+	told    bool // meta is as it was written
+	sealer  *sum.Sealer
+	tallies map[string]*tally // by table
+	runs    map[int64]*run    // by number
 }
 
 // tally is what was found of one table.
@@ -53,9 +58,9 @@ type run struct {
 	round             int64 // the highest
 }
 
-// Open surveys the journal of a directory. There being none at all is fs.ErrNotExist.
-func Open(ctx context.Context, dir string) (*Wreck, error) {
-	w := &Wreck{dir: dir, file: filepath.Join(dir, store.Name), tallies: map[string]*tally{}, runs: map[int64]*run{}}
+// Open surveys a journal. There being none at all is fs.ErrNotExist.
+func Open(ctx context.Context, at Place) (*Wreck, error) {
+	w := &Wreck{at: at, file: filepath.Join(at.Dir, store.Name), tallies: map[string]*tally{}, runs: map[int64]*run{}}
 	if err := w.open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("journal: %w", err), w.Close())
 	}
@@ -63,14 +68,18 @@ func Open(ctx context.Context, dir string) (*Wreck, error) {
 }
 
 func (w *Wreck) open(ctx context.Context) (err error) {
-	if w.list, err = register.Read(w.dir); err != nil {
+	if w.list, err = register.Read(w.at.Dir); err != nil {
 		return err
 	}
-	w.mark, w.marked = mark.Read(w.dir)
+	marks := w.at.Dir
+	if w.at.Server != "" {
+		marks = filepath.Join(marks, server.Marks)
+	}
+	w.mark, w.marked = mark.Read(marks)
 	if w.marked != nil && !errors.Is(w.marked, fs.ErrNotExist) && !errors.Is(w.marked, mark.ErrDamaged) {
 		return w.marked
 	}
-	if w.img, err = image.Open(w.file); err != nil {
+	if err := w.reach(ctx); err != nil {
 		return err
 	}
 	if err := w.survey(ctx); err != nil {
@@ -79,12 +88,27 @@ func (w *Wreck) open(ctx context.Context) (err error) {
 	return w.Still()
 }
 
+func (w *Wreck) reach(ctx context.Context) error {
+	if w.at.Server == "" {
+		img, err := image.Open(w.file)
+		if err == nil {
+			w.left = inFile{img}
+		}
+		return err
+	}
+	r, err := server.Inspect(ctx, w.at.Server, w.at.Dir)
+	if err == nil {
+		w.left, w.file = &onServer{r, ctx}, r.Name()
+	}
+	return err
+}
+
 // Still gives ErrBusy when somebody wrote to the journal since Open.
-func (w *Wreck) Still() error { return w.StillIn(w.dir) }
+func (w *Wreck) Still() error { return w.StillIn(w.at.Dir) }
 
 // StillIn is Still for files that were moved into another directory since.
 func (w *Wreck) StillIn(dir string) error {
-	same, err := w.img.Stable(filepath.Join(dir, store.Name))
+	same, err := w.left.still(dir)
 	if err == nil && !same {
 		err = ErrBusy
 	}
@@ -93,13 +117,13 @@ func (w *Wreck) StillIn(dir string) error {
 
 // Close closes the files.
 func (w *Wreck) Close() error {
-	if w.img == nil {
+	if w.left == nil {
 		return nil
 	}
-	return w.img.Close()
+	return w.left.Close()
 }
 
-// File is the path of the journal.
+// File is what the journal is called: a path, or a database.
 func (w *Wreck) File() string { return w.file }
 
 // Meta is what the journal says of itself; where it says nothing, all but its number is guessed from its rows.
@@ -120,6 +144,14 @@ func (w *Wreck) Meta() ledger.Meta {
 	return m
 }
 
+// Server is what is looked at of a journal on a server; nil: it is in a file.
+func (w *Wreck) Server() *server.Remains {
+	if r, ok := w.left.(*onServer); ok {
+		return r.Remains
+	}
+	return nil
+}
+
 // Journal is the journal's number as mark and list have it.
 func (w *Wreck) Journal() string { return mark.Mark{Journal: w.meta.ID}.String() }
 
@@ -138,9 +170,8 @@ func (w *Wreck) Gaps(t table.Table, f func(place int64) error) error {
 // Each calls f with every row that is as it was written, in the order of the file. Of a row that was written anew there may be
 // an earlier one as well, with a lower commit. A row is valid until f returns.
 func (w *Wreck) Each(ctx context.Context, f func(table.Table, table.Row) error) error {
-	return w.img.Cells(ctx, func(c image.Cell) error {
-		t, row, ok := shape(c)
-		if !ok || !table.Intact(t, w.sealer, row) {
+	return w.left.each(ctx, func(t table.Table, row table.Row) error {
+		if !table.Intact(t, w.sealer, row) {
 			return nil
 		}
 		return f(t, row)

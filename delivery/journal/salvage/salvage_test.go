@@ -65,7 +65,7 @@ func print(t *testing.T, dir string) string {
 func find(t *testing.T, dir string) *salvage.Finding {
 	t.Helper()
 	before := print(t, dir)
-	w, err := salvage.Open(context.Background(), dir)
+	w, err := salvage.Open(context.Background(), salvage.Place{Dir: dir})
 	check(t, err)
 	f, err := w.Judge(context.Background())
 	check(t, err)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/mailblast/mailblast/delivery/journal/image"
 	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/sum"
 	"github.com/mailblast/mailblast/delivery/journal/table"
@@ -19,11 +18,7 @@ func (w *Wreck) survey(ctx context.Context) error {
 	if err := w.identify(ctx); err != nil {
 		return err
 	}
-	err := w.img.Cells(ctx, func(c image.Cell) error {
-		t, row, ok := shape(c)
-		if !ok {
-			return nil
-		}
+	err := w.left.each(ctx, func(t table.Table, row table.Row) error {
 		n := w.tally(t)
 		if !table.Intact(t, w.sealer, row) {
 			n.changed++
@@ -83,9 +78,8 @@ func (w *Wreck) run(id int64) *run {
 
 // identify finds the number of the journal, which all seals rest on: it says so itself, or else mark and list do.
 func (w *Wreck) identify(ctx context.Context) error {
-	err := w.img.Cells(ctx, func(c image.Cell) error {
-		t, row, ok := shape(c)
-		if !ok || t.Name != table.Meta.Name {
+	err := w.left.each(ctx, func(t table.Table, row table.Row) error {
+		if t.Name != table.Meta.Name {
 			return nil
 		}
 		if m, ok := ledger.ParseMeta(row); ok {
@@ -111,10 +105,9 @@ func (w *Wreck) guess(ctx context.Context) error {
 	for i, n := range numbers {
 		sealers[i] = sum.New(n)
 	}
-	err := w.img.Cells(ctx, func(c image.Cell) error {
-		t, row, ok := shape(c)
+	err := w.left.each(ctx, func(t table.Table, row table.Row) error {
 		for i := range numbers {
-			if ok && table.Intact(t, sealers[i], row) {
+			if table.Intact(t, sealers[i], row) {
 				votes[i]++
 			}
 		}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -58,7 +56,10 @@ func (s *Store) migrate(ctx context.Context, w witness) (made bool, err error) {
 func (s *Store) makeTables(ctx context.Context, tx *sqlx.Tx) error {
 	m := ledger.Meta{Commits: 1, OutcomesFrom: 1, From: 1}
 	var err error
-	if m.ID, err = newID(); err != nil {
+	if m.ID = s.o.number; m.ID == [16]byte{} {
+		m.ID, err = newID()
+	}
+	if err != nil {
 		return err
 	}
 	var schemas int // who may not make one may still use it
@@ -69,7 +70,7 @@ func (s *Store) makeTables(ctx context.Context, tx *sqlx.Tx) error {
 	if schemas == 0 {
 		all = append(all, "CREATE SCHEMA "+pq.QuoteIdentifier(s.place.schema))
 	}
-	all = append(all, "CREATE TABLE schema (version BIGINT NOT NULL)", fmt.Sprintf("INSERT INTO schema VALUES (%d)", version))
+	all = append(all, "CREATE TABLE schema (version BIGINT NOT NULL)", "CREATE TABLE secret (one BIGINT PRIMARY KEY, value BYTEA NOT NULL)", fmt.Sprintf("INSERT INTO schema VALUES (%d)", version))
 	for _, t := range tables {
 		all = append(all, t.ServerDDL())
 	}
@@ -82,16 +83,28 @@ func (s *Store) makeTables(ctx context.Context, tx *sqlx.Tx) error {
 	return err
 }
 
-// versionOf gives the schema's version, 0 for none.
-func (s *Store) versionOf(ctx context.Context, db sqlx.QueryerContext) (have int, err error) {
-	var lines []string
-	err = sqlx.SelectContext(ctx, db, &lines, `SELECT c.relname || ' (' || string_agg(a.attname, ', ' ORDER BY a.attnum) || ')'
+// shapes gives the columns of each table there is.
+func (s *Store) shapes(ctx context.Context, db sqlx.QueryerContext) (map[string]string, error) {
+	var lines []struct{ Name, Columns string }
+	err := sqlx.SelectContext(ctx, db, &lines, `SELECT c.relname AS name, string_agg(a.attname, ', ' ORDER BY a.attnum) AS columns
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 		WHERE n.nspname = $1 AND c.relkind = 'r' GROUP BY c.relname`, s.place.schema)
+	all := map[string]string{}
+	for _, l := range lines {
+		all[l.Name] = l.Columns
+	}
+	return all, err
+}
+
+func shape(t table.Table) string { return t.List("") }
+
+// versionOf gives the schema's version, 0 for none.
+func (s *Store) versionOf(ctx context.Context, db sqlx.QueryerContext) (have int, err error) {
+	lines, err := s.shapes(ctx, db)
 	if err != nil || len(lines) == 0 {
 		return 0, err
 	}
-	if !slices.Contains(lines, "schema (version)") {
+	if lines["schema"] != "version" {
 		return 0, s.damaged("it has tables of something else in its schema %s; another schema: ?search_path=NAME", s.place.schema)
 	}
 	var versions int
@@ -102,16 +115,19 @@ func (s *Store) versionOf(ctx context.Context, db sqlx.QueryerContext) (have int
 		return 0, &refusal.NewerError{File: s.place.name, Have: have, Know: version}
 	}
 	for _, t := range tables {
-		if line := fmt.Sprintf("%s (%s)", t.Name, strings.Join(t.Columns, ", ")); versions != 1 || have != version || !slices.Contains(lines, line) {
+		if versions != 1 || have != version || lines[t.Name] != shape(t) {
 			return 0, s.damaged("damaged: its tables are not those of schema %d", version)
 		}
 	}
 	return have, nil
 }
 
+// soon is how long those wait for the server who only look.
+const soon = 10 * time.Second
+
 // Exists tells whether there is a journal, without making one.
 func Exists(ctx context.Context, dsn string) (is bool, err error) {
-	s := &Store{o: Options{Patience: 10 * time.Second}}
+	s := &Store{o: Options{Patience: soon}}
 	if s.place, err = locate(dsn); err != nil {
 		return false, err
 	}

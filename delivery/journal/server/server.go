@@ -42,6 +42,7 @@ type Options struct {
 	Patience time.Duration // how long a server that is away is waited for; 0: 1 min
 	// StartOver makes a new journal although this machine knows of one in this place.
 	StartOver bool
+	number    [16]byte // of a new journal; none: one is made up
 }
 
 // Store is an open journal. It is safe for concurrent use.
@@ -52,6 +53,7 @@ type Store struct {
 	write *sqlx.DB // one connection
 	read  *sqlx.DB
 	mark  *mark.File
+	home  int64 // of the table meta, by which it is told from another in its place
 
 	mu     sync.Mutex
 	err    error  // why nothing is written any more
@@ -59,8 +61,8 @@ type Store struct {
 	dimmed bool   // the mark could not be written
 }
 
-// marks is where in the state directory the mark is: a journal in a file beside it has one of its own.
-const marks = "shared"
+// Marks is where in the state directory the mark is: a journal in a file beside it has one of its own.
+const Marks = "shared"
 
 // Open opens the journal of a server, or makes it. Errors are *refusal.DamagedError, *refusal.NewerError, *refusal.LostError and
 // *refusal.ServerError where they fit.
@@ -74,7 +76,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context) (err error) {
-	dir := filepath.Join(s.o.Dir, marks)
+	dir := filepath.Join(s.o.Dir, Marks)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -107,6 +109,9 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if err := m.Scan(s.place.name, s.read.QueryRowxContext(ctx, ledger.ReadMeta)); err != nil {
 		return err
 	}
+	if err := s.read.GetContext(ctx, &s.home, `SELECT 'meta'::regclass::oid::bigint`); err != nil {
+		return err
+	}
 	if !made {
 		if err := s.compare(m, w); err != nil {
 			return err
@@ -119,7 +124,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 
 // reach waits for a server that is away.
 func (s *Store) reach(ctx context.Context) error {
-	until := time.Now().Add(min(s.o.Patience, 10*time.Second))
+	until := time.Now().Add(min(s.o.Patience, soon))
 	for {
 		err := s.write.PingContext(ctx)
 		if err == nil || !away(err) || time.Now().After(until) {
@@ -211,7 +216,7 @@ func witnesses(dir string) (w witness, err error) {
 	if w.list, err = register.Read(dir); err != nil {
 		return w, err
 	}
-	w.mark, w.marked = mark.Read(filepath.Join(dir, marks))
+	w.mark, w.marked = mark.Read(filepath.Join(dir, Marks))
 	if w.marked != nil && !errors.Is(w.marked, fs.ErrNotExist) && !errors.Is(w.marked, mark.ErrDamaged) {
 		return w, w.marked
 	}

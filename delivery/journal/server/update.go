@@ -110,13 +110,15 @@ func (a *attempt) run(ctx context.Context, t *ledger.Tx) (number int64, err erro
 	if err := s.Fault(); err != nil { // of a transaction that this one waited for
 		return 0, err
 	}
-	if err := t.GetContext(ctx, &number, `SELECT txid_current()`); err != nil {
-		return 0, err
-	}
 	if err := t.Meta.Scan(s.place.name, t.QueryRowContext(ctx, ledger.ReadMeta+" FOR UPDATE")); err != nil {
 		return 0, err
 	}
-	if markOf(t.Meta).String() != s.ID() || t.Meta.Commits < s.commits() {
+	// A repair puts another table in its place, which is seen by who has the row.
+	var home *int64
+	if err := t.QueryRowContext(ctx, `SELECT txid_current(), to_regclass('meta')::oid::bigint`).Scan(&number, &home); err != nil {
+		return 0, err
+	}
+	if home == nil || *home != s.home || markOf(t.Meta).String() != s.ID() || t.Meta.Commits < s.commits() {
 		return 0, s.damaged("damaged: it was replaced while it was in use")
 	}
 	t.Meta.Commits++

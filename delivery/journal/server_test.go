@@ -1,0 +1,96 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/journal/refusal"
+)
+
+// Two machines share a journal on a server: each goes on where the other was, by one secret, and neither is taken for the other.
+func TestSharedJournal(t *testing.T) { t.Run(onServer, testSharedJournal) }
+
+func testSharedJournal(t *testing.T) {
+	ctx := context.Background()
+	one := at(t, t.TempDir())
+	two := Options{Dir: t.TempDir(), Server: one.Server}
+	send := func(o Options, host string, n int) {
+		t.Helper()
+		b, err := Open(ctx, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		secret, err := b.Secret(ctx, []byte(host+" made it up"))
+		if check(t, err); !bytes.Equal(secret, []byte("one made it up")) {
+			t.Errorf("%s has the secret %q", host, secret)
+		}
+		stop := serve(b)
+		r, err := b.Begin(ctx, Spec{Campaign: "spring", Secret: secret, Host: host})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, s := range statesOf(t, r, n) {
+			if s.Status != delivery.Sent {
+				t.Errorf("%s: %d is %s", host, i, s.Status)
+			}
+		}
+		check(t, r.Intend([]*delivery.Message{message(r, n)})(ctx))
+		r.Record([]delivery.Outcome{{ID: id(r, n), Status: delivery.Sent, Text: "2.0.0 \x00\xff ok"}})
+		check(t, stop())
+		check(t, errors.Join(r.Close(), b.Close()))
+	}
+	for n, turn := range []string{"one", "two", "one", "two"} {
+		send(map[string]Options{"one": one, "two": two}[turn], turn, n)
+	}
+}
+
+// A machine that sent a campaign by a file of its own does not send it again by a server.
+func TestMovedToServer(t *testing.T) { t.Run(onServer, testMovedToServer) }
+
+func testMovedToServer(t *testing.T) {
+	o := at(t, t.TempDir())
+	check(t, try(t, Options{Dir: o.Dir}, Spec{Campaign: "spring"}))
+	var lost *refusal.LostError
+	if err := try(t, o, Spec{Campaign: "spring"}); !errors.As(err, &lost) || !strings.Contains(err.Error(), "postgres://postgres@") {
+		t.Errorf("%v", err)
+	}
+	check(t, try(t, o, Spec{Campaign: "autumn"}))
+	if err := try(t, Options{Dir: o.Dir}, Spec{Campaign: "autumn"}); !errors.As(err, &lost) {
+		t.Errorf("back to the file: %v", err)
+	}
+}
+
+// A trial of a journal on a server is a copy in a file, which shows what would come of it.
+func TestTrialOfServer(t *testing.T) { t.Run(onServer, testTrialOfServer) }
+
+func testTrialOfServer(t *testing.T) {
+	ctx := context.Background()
+	o := at(t, t.TempDir())
+	b, err := Open(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := serve(b)
+	r := begin(t, b, Spec{Campaign: "spring"})
+	r.Record([]delivery.Outcome{{ID: id(r, 0), Status: delivery.Sent}, {ID: id(r, 1), Status: delivery.Failed}})
+	check(t, stop())
+	o.StartOver = true
+	trial, err := OpenTrial(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := begin(t, trial, Spec{Campaign: "spring", StartOver: true})
+	if got := statesOf(t, tried, 2); got[0].Status != delivery.Sent || got[1].Status != delivery.Failed {
+		t.Errorf("%+v", got)
+	}
+	_, err = tried.Reopen(ctx, delivery.Failed, 0, nil)
+	check(t, errors.Join(err, tried.Close(), trial.Close(), r.Close(), b.Close()))
+	b = open(t, o.Dir)
+	if got := statesOf(t, begin(t, b, Spec{Campaign: "spring"}), 2); got[1].Status != delivery.Failed {
+		t.Errorf("the trial was written to the journal: %+v", got)
+	}
+}
