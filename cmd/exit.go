@@ -165,6 +165,7 @@ func distrusted(err error) *fault {
 	var (
 		damaged *refusal.DamagedError
 		newer   *refusal.NewerError
+		server  *refusal.ServerError
 		lost    *refusal.LostError
 		host    *refusal.HostError
 		secret  *refusal.SecretError
@@ -174,6 +175,8 @@ func distrusted(err error) *fault {
 		return &fault{code: exitIO, err: err, hint: "look closer with: ", then: []string{"journal", "check"}}
 	case errors.As(err, &newer):
 		return &fault{code: exitIO, err: newer, hint: "use the newer version of mailblast"}
+	case errors.As(err, &server):
+		return serverFault(server)
 	case errors.As(err, &lost):
 		return &fault{code: exitRefused, err: lost, hint: "restore the state directory, or hold everybody of these runs with: ",
 			then: []string{"journal", "repair"}}
@@ -183,6 +186,19 @@ func distrusted(err error) *fault {
 		return &fault{code: exitRefused, err: secret, hint: "restore the secret it was begun with (MAILBLAST_SECRET, or the file secret in the state directory)"}
 	}
 	return nil
+}
+
+// serverFault is what it means that the server of a journal does not do what it is asked.
+func serverFault(err *refusal.ServerError) *fault {
+	switch {
+	case refusal.NoRoom(err):
+		return failf(exitIO, "%w", err).hinted("make room on its disk, then run again")
+	case errors.Is(err, fs.ErrPermission):
+		return failf(exitDenied, "%w", err).hinted("state: needs a login that may make tables in its database, or use those of a schema mailblast; for a server on this machine add ?sslmode=disable")
+	case err.Lost:
+		return failf(exitPaused, "%w", err).hinted("what was sent is in the journal; run again when its server is back")
+	}
+	return failf(exitUnavailable, "%w", err).hinted("is the server of state: up, and does it answer from here? For one on this machine add ?sslmode=disable")
 }
 
 // halted is what a server's refusal of us means for the user.

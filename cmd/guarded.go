@@ -3,70 +3,100 @@ package cmd
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"github.com/mailblast/mailblast/composer/rows"
 	"github.com/mailblast/mailblast/composer/rows/guard"
 )
 
-// guarded is the campaign's lock in the database that its list comes from, and who looks after it. The lock in the state directory
-// tells of processes that share that directory; this one of all that read the same database. Nil: there is none.
+// guards are the campaign's locks in databases: the one that its list comes from, and the one that its journal is in. The lock in the
+// state directory tells of processes that share that directory; these of all that use the same database.
+type guards []*guarded
+
+// guarded is one of them, and who looks after it.
 type guarded struct {
 	*guard.Guard
 	over chan struct{} // closed when nobody looks any more
 	err  error         // then: why, nil at the end
 }
 
-// guardCampaign takes the lock and has it looked after. It comes before the list is read: who is second need not wait for that.
+// guardCampaign takes the locks and has them looked after. It comes before the list is read: who is second need not wait for that.
 func (p *pipeline) guardCampaign(ctx context.Context) error {
 	if p.rehearsal() {
 		return nil
+	}
+	if at := stateOf(p.c); at.shared() {
+		g, err := p.guard(ctx, rows.Source{DSN: at.server.Reveal(), Query: "SELECT"}, "state "+p.c.Name)
+		if err == nil && !g {
+			err = failf(exitDenied, "%s: it cannot keep two machines from sending the same campaign", at).
+				hinted("state: needs a connection to PostgreSQL itself, not through a pool that gives every statement another session")
+		}
+		if err != nil {
+			return err
+		}
 	}
 	src, err := p.env.source(p.c)
 	if err != nil {
 		return err
 	}
+	_, err = p.guard(ctx, src, "")
+	return err
+}
+
+// guard takes one lock, where there are such locks.
+func (p *pipeline) guard(ctx context.Context, src rows.Source, called string) (taken bool, err error) {
 	server, err := rows.Reach(src, rows.Options{Wait: p.o.patience, Log: p.log})
 	if err != nil || server == nil {
-		return err
+		return false, err
 	}
 	p.later(server.Close)
-	g, err := guard.Take(ctx, guard.Options{Connect: server.Connect, Cut: server.Cut, News: server.News(), Campaign: p.c.Name, Patience: 4 * p.o.patience, Log: p.log,
+	g, err := guard.Take(ctx, guard.Options{Connect: server.Connect, Cut: server.Cut, News: server.News(), Campaign: p.c.Name, Lock: called, Patience: 4 * p.o.patience, Log: p.log,
 		Me: guard.Holder{PID: p.pid, Host: p.host, Start: p.now()}})
 	switch {
 	case err == nil && g == nil:
-		return nil
+		return false, nil
 	case errors.As(err, new(*guard.HeldError)), errors.As(err, new(*rows.Error)), ctx.Err() != nil:
-		return err
+		return false, err
 	case err != nil:
-		return server.Explain(err)
+		return false, server.Explain(err)
 	}
-	p.guarded = &guarded{Guard: g, over: make(chan struct{})}
+	each := &guarded{Guard: g, over: make(chan struct{})}
+	p.guarded = append(p.guarded, each)
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
-		defer close(p.guarded.over)
-		p.guarded.err = contained(func() error { return g.Watch(watching) })
+		defer close(each.over)
+		each.err = contained(func() error { return g.Watch(watching) })
 	}()
 	p.later(func() error {
 		stop()
-		<-p.guarded.over
+		<-each.over
 		return g.Close()
 	})
+	return true, nil
+}
+
+// hold waits until all locks are certain to be held.
+func (gs guards) hold(ctx context.Context) error {
+	for _, g := range gs {
+		if err := g.Hold(ctx); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
-// hold waits until the lock is certain to be held.
-func (g *guarded) hold(ctx context.Context) error {
-	if g == nil {
-		return nil
+// drainWithout has the sending end when a lock is lost for good, and gives the reason. It returns when ctx ends.
+func (gs guards) drainWithout(ctx context.Context, drain func()) error {
+	var all sync.WaitGroup
+	errs := make([]error, len(gs))
+	for i, g := range gs {
+		all.Go(func() { errs[i] = g.drainWithout(ctx, drain) })
 	}
-	return g.Hold(ctx)
+	all.Wait()
+	return errors.Join(errs...)
 }
 
-// drainWithout has the sending end when the lock is lost for good, and gives the reason. It returns when ctx ends.
 func (g *guarded) drainWithout(ctx context.Context, drain func()) error {
-	if g == nil {
-		return nil
-	}
 	select {
 	case <-ctx.Done():
 		return nil

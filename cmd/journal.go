@@ -29,17 +29,17 @@ func (e *env) journalCommand() *cobra.Command {
 	return c
 }
 
-// wreck opens the journal of this directory as it is, sound or not, and changes nothing. It gives the state directory, too.
-func (e *env) wreck(ctx context.Context) (*salvage.Wreck, error) {
-	dir, _ := e.whereabouts()
-	if err := atRest(dir); err != nil {
-		return nil, err
+// wreck opens the journal of this directory as it is, sound or not, and changes nothing. It tells where that is, too.
+func (e *env) wreck(ctx context.Context) (*salvage.Wreck, stateAt, error) {
+	at, _ := e.whereabouts()
+	if err := atRest(at.dir); err != nil {
+		return nil, at, err
 	}
-	w, err := salvage.Open(ctx, dir)
+	w, err := salvage.Open(ctx, at.journal())
 	if err != nil {
-		return nil, e.wreckFault(dir, err)
+		return nil, at, e.wreckFault(at, err)
 	}
-	return w, nil
+	return w, at, nil
 }
 
 // atRest refuses a state directory in which a run is under way: what is read there would be right or not by chance.
@@ -51,15 +51,15 @@ func atRest(dir string) error {
 }
 
 // wreckFault is why a journal cannot be looked at.
-func (e *env) wreckFault(dir string, err error) error {
+func (e *env) wreckFault(at stateAt, err error) error {
 	switch {
 	case errors.Is(err, salvage.ErrBusy):
-		if held := atRest(dir); held != nil {
+		if held := atRest(at.dir); held != nil {
 			return held
 		}
 		return failf(exitPaused, "%w", err).hinted("try again in a moment")
 	case errors.Is(err, fs.ErrNotExist):
-		return failf(exitNoInput, "%s: there is no journal: nothing was sent yet", dir).
+		return failf(exitNoInput, "%s: there is no journal: nothing was sent yet", at).
 			hinted("rehearsals are not remembered; another directory: -C DIR or --state DIR")
 	}
 	return stateFault(err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -45,7 +44,7 @@ type inspected struct {
 func (e *env) runJournalCheck(ctx context.Context, asJSON bool) (err error) {
 	ctx, stop := e.interruptible(ctx)
 	defer stop()
-	w, err := e.wreck(ctx)
+	w, at, err := e.wreck(ctx)
 	if err != nil {
 		return stopped(ctx, err)
 	}
@@ -58,7 +57,7 @@ func (e *env) runJournalCheck(ctx context.Context, asJSON bool) (err error) {
 		err = w.Still()
 	}
 	if err != nil {
-		return stopped(ctx, e.wreckFault(filepath.Dir(w.File()), err))
+		return stopped(ctx, e.wreckFault(at, err))
 	}
 	if asJSON {
 		err = ioFault(e.json(inspected{1, "journal", f.Sound(), f}))

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -50,14 +49,14 @@ func (e *env) journalExportCommand() *cobra.Command {
 func (e *env) runJournalExport(ctx context.Context, args []string, o exportOptions) (err error) {
 	ctx, stop := e.interruptible(ctx)
 	defer stop()
-	w, err := e.wreck(ctx)
+	w, at, err := e.wreck(ctx)
 	if err != nil {
 		return stopped(ctx, err)
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
 	f, err := w.Judge(ctx)
 	if err != nil {
-		return stopped(ctx, e.wreckFault(filepath.Dir(w.File()), err))
+		return stopped(ctx, e.wreckFault(at, err))
 	}
 	if f.Schema == 1 {
 		return failf(exitIO, "%s: it is from an earlier version, whose rows have no checksums", f.File).hinted("bring it up to date with: %s", e.typed("status"))
@@ -65,14 +64,14 @@ func (e *env) runJournalExport(ctx context.Context, args []string, o exportOptio
 	only := int64(0)
 	if len(args) > 0 {
 		if only = runCalled(f, args[0]); only == 0 {
-			return failf(exitNoInput, "%s: there is no such run in %s", args[0], filepath.Dir(f.File)).hinted("all of them: %s", e.typed("journal", "check"))
+			return failf(exitNoInput, "%s: there is no such run in %s", args[0], at).hinted("all of them: %s", e.typed("journal", "check"))
 		}
 	}
 	if err := e.writeExport(ctx, w, f, only, o); err != nil {
 		return stopped(ctx, err)
 	}
 	if err := w.Still(); err != nil { // rows may have been moved past the reading
-		return stopped(ctx, e.wreckFault(filepath.Dir(w.File()), err))
+		return stopped(ctx, e.wreckFault(at, err))
 	}
 	if !f.Sound() {
 		return failf(exitIO, "%s is damaged: this is what is intact", f.File).hinted("what is wrong with it: %s", e.typed("journal", "check"))

@@ -36,41 +36,41 @@ func (e *env) journalRepairCommand() *cobra.Command {
 func (e *env) runJournalRepair(ctx context.Context, yes bool) (err error) {
 	ctx, stop := e.interruptible(ctx)
 	defer stop()
-	dir, _ := e.whereabouts()
-	if err := atRest(dir); err != nil {
+	at, _ := e.whereabouts()
+	if err := atRest(at.dir); err != nil {
 		return err
 	}
-	if sound, err := e.found(ctx, dir, func(*salvage.Wreck, *salvage.Finding) error { return nil }); err != nil || sound {
+	if sound, err := e.found(ctx, at, func(*salvage.Wreck, *salvage.Finding) error { return nil }); err != nil || sound {
 		return stopped(ctx, err)
 	}
-	if err := ours(dir); err != nil {
+	if err := makeState(at.dir); err != nil { // on a server there may be a journal that nothing was sent by from here
 		return err
 	}
-	held, err := lock.Alone(ctx, dir, lock.Holder{PID: e.pid, Host: e.host, Start: e.now()})
+	held, err := lock.Alone(ctx, at.dir, lock.Holder{PID: e.pid, Host: e.host, Start: e.now()})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, held.Release()) }()
-	switch aside, halfway, err := repair.Resume(dir); {
+	switch aside, halfway, err := repair.Resume(at.journal()); {
 	case err != nil:
 		return stateFault(err)
 	case halfway:
-		e.say("A repair that was cut short is finished.%s\n", where(aside))
+		e.say("A repair that was cut short is finished.%s\n", where(at, aside))
 	}
-	_, err = e.found(ctx, dir, func(w *salvage.Wreck, f *salvage.Finding) error { return e.repair(ctx, dir, w, f, yes) })
+	_, err = e.found(ctx, at, func(w *salvage.Wreck, f *salvage.Finding) error { return e.repair(ctx, at, w, f, yes) })
 	return stopped(ctx, err)
 }
 
-// found looks at the journal of a directory, says so when it is sound, and has f see to it when it is not.
-func (e *env) found(ctx context.Context, dir string, f func(*salvage.Wreck, *salvage.Finding) error) (sound bool, err error) {
-	w, err := salvage.Open(ctx, dir)
+// found looks at the journal of a place, says so when it is sound, and has f see to it when it is not.
+func (e *env) found(ctx context.Context, at stateAt, f func(*salvage.Wreck, *salvage.Finding) error) (sound bool, err error) {
+	w, err := salvage.Open(ctx, at.journal())
 	if err != nil {
-		return false, e.wreckFault(dir, err)
+		return false, e.wreckFault(at, err)
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
 	finding, err := w.Judge(ctx)
 	if err != nil {
-		return false, e.wreckFault(dir, err)
+		return false, e.wreckFault(at, err)
 	}
 	if finding.Sound() {
 		e.say("%s is sound: there is nothing to repair\n", screen.Printable(finding.File))
@@ -79,7 +79,7 @@ func (e *env) found(ctx context.Context, dir string, f func(*salvage.Wreck, *sal
 	return false, f(w, finding)
 }
 
-func (e *env) repair(ctx context.Context, dir string, w *salvage.Wreck, f *salvage.Finding, yes bool) error {
+func (e *env) repair(ctx context.Context, at stateAt, w *salvage.Wreck, f *salvage.Finding, yes bool) error {
 	e.printFinding(f)
 	if !yes {
 		if !e.inTTY || !e.errTTY {
@@ -93,13 +93,13 @@ func (e *env) repair(ctx context.Context, dir string, w *salvage.Wreck, f *salva
 			return failf(exitRefused, "nothing was changed, as you said")
 		}
 	}
-	r, err := repair.Run(ctx, dir, w, f, e.now())
+	r, err := repair.Run(ctx, at.journal(), w, f, e.now())
 	switch {
 	case errors.Is(err, repair.ErrNothing):
 		return failf(exitIO, "%s: %w", f.File, err).hinted("restore the state directory from a backup")
 	case err != nil:
-		return e.wreckFault(dir, err)
+		return e.wreckFault(at, err)
 	}
-	e.printRepaired(f, r)
+	e.printRepaired(at, f, r)
 	return nil
 }

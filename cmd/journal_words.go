@@ -12,16 +12,19 @@ import (
 )
 
 // where says where the damaged files are.
-func where(aside string) string {
-	if aside == "" {
+func where(at stateAt, aside string) string {
+	switch {
+	case aside == "":
 		return ""
+	case at.shared():
+		return " The damaged one is in the schema " + screen.Printable(aside) + " of its database."
 	}
 	return " The damaged files are in " + screen.Printable(filepath.Clean(aside)) + "."
 }
 
 // printRepaired says what was kept, what was lost, and what happens next.
-func (e *env) printRepaired(f *salvage.Finding, r repair.Result) {
-	e.say("\nThe journal was made anew.%s\n", where(r.Aside))
+func (e *env) printRepaired(at stateAt, f *salvage.Finding, r repair.Result) {
+	e.say("\nThe journal was made anew.%s\n", where(at, r.Aside))
 	e.say("Kept: %s, %s, %s, %s.\n", rowsOf(len(f.Runs)-lostRuns(f), "runs"), rowsOf(int(r.Kept["outcomes"]), "outcomes"),
 		rowsOf(int(r.Kept["intents"]), "intents"), rowsOf(int(r.Kept["suppressed"]), "suppressed"))
 	doubt := slices.DeleteFunc(slices.Clone(f.Runs), func(r salvage.Run) bool { return !r.Doubt || r.Name == "" })
@@ -41,7 +44,7 @@ func (e *env) printRepaired(f *salvage.Finding, r repair.Result) {
 	for i := range doubt {
 		name, _, _ := strings.Cut(doubt[i].Name, "#")
 		name, key, _ := strings.Cut(name, "/")
-		send, about := e.goOn(filepath.Dir(f.File), name, key)
+		send, about := e.goOn(at.dir, name, key)
 		e.say("Next: %s (it lists them), %s,\nand to write to them again: %s --retry unknown\n", send,
 			e.typed("report", doubt[i].Name, "--only", "unknown", "-o", "csv"), send)
 		if about != "" {

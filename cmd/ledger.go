@@ -19,10 +19,10 @@ type ledger struct {
 	memory delivery.Journal // Run, but in a program that measures what it costs
 	queues map[string]*atomic.Int64
 	people *screen.Events // nil: not asked for
-	alone  *guarded       // what else a dot must wait for
+	alone  guards         // what else a dot must wait for
 }
 
-func newLedger(r *journal.Run, c *campaign.Campaign, people *screen.Events, alone *guarded) *ledger {
+func newLedger(r *journal.Run, c *campaign.Campaign, people *screen.Events, alone guards) *ledger {
 	l := &ledger{Run: r, memory: remembering(r), queues: map[string]*atomic.Int64{general: {}}, people: people, alone: alone}
 	for _, q := range c.Queues {
 		l.queues[q.Name] = &atomic.Int64{}

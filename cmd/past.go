@@ -16,7 +16,7 @@ import (
 type past struct {
 	book *journal.Book
 	info journal.RunInfo
-	at   place
+	at   stateAt
 }
 
 // past opens the journal and finds the run that an argument names, or the latest one. It makes no state.
@@ -34,7 +34,7 @@ func (e *env) past(ctx context.Context, args []string) (*past, error) {
 }
 
 // lookUp finds the run that an argument names, or the latest one of a campaign; of any, if that has no name.
-func (e *env) lookUp(ctx context.Context, book *journal.Book, at place, campaign string, args []string) (info journal.RunInfo, err error) {
+func (e *env) lookUp(ctx context.Context, book *journal.Book, at stateAt, campaign string, args []string) (info journal.RunInfo, err error) {
 	if len(args) > 0 {
 		info, err = book.Find(ctx, args[0])
 	} else {
@@ -54,7 +54,7 @@ func (e *env) lookUp(ctx context.Context, book *journal.Book, at place, campaign
 }
 
 // oldBook opens a journal that is there already, to read it.
-func (e *env) oldBook(ctx context.Context, at place) (*journal.Book, error) {
+func (e *env) oldBook(ctx context.Context, at stateAt) (*journal.Book, error) {
 	if err := oldState(ctx, at); err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func (e *env) oldBook(ctx context.Context, at place) (*journal.Book, error) {
 }
 
 // oldState makes sure that a state has a journal, and that what this machine has of it is ours.
-func oldState(ctx context.Context, at place) error {
+func oldState(ctx context.Context, at stateAt) error {
 	ok, err := journal.Exists(ctx, at.options())
 	if err != nil {
 		return stateFault(err)

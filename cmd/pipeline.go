@@ -29,7 +29,7 @@ type pipeline struct {
 
 	store      *store
 	held       *lock.Held // nil in a rehearsal
-	guarded    *guarded   // nil: no database to ask
+	guarded    guards     // none: no database to ask
 	rows       *rows.Store
 	letter     *letter.Letter
 	letterHash string

@@ -12,8 +12,8 @@ import (
 // purging is what one call of purge deletes.
 type purging struct {
 	book   *journal.Book
-	at     place
-	dir    string // at.dir
+	at     stateAt
+	dir    string     // at.dir
 	held   *lock.Held // the state directory as a whole
 	runs   []doomed
 	files  []string // to be removed, below dir

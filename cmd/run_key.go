@@ -59,7 +59,7 @@ func (p *pipeline) knownRun(ctx context.Context) error {
 
 // begunKeys are the keys of the campaign's runs, the latest first. It makes no state.
 func (p *pipeline) begunKeys(ctx context.Context) ([]string, error) {
-	ok, err := journal.Exists(ctx, placeOf(p.c).options())
+	ok, err := journal.Exists(ctx, stateOf(p.c).options())
 	if err != nil {
 		return nil, stateFault(err)
 	}
@@ -71,7 +71,7 @@ func (p *pipeline) begunKeys(ctx context.Context) ([]string, error) {
 			return nil, err
 		}
 	}
-	keys, err := journal.Keys(ctx, placeOf(p.c).options(), p.c.Name)
+	keys, err := journal.Keys(ctx, stateOf(p.c).options(), p.c.Name)
 	if err != nil {
 		return nil, stateFault(err)
 	}

@@ -63,7 +63,7 @@ func openStore(ctx context.Context, c *campaign.Campaign, rehearsal bool, o jour
 		return s, stateFault(err)
 	}
 	s.undo = append(s.undo, func() error { return s.book.Close() })
-	if placeOf(c).shared() && c.Secret.Empty() && !rehearsal {
+	if stateOf(c).shared() && c.Secret.Empty() && !rehearsal {
 		s.secret, err = sharedSecret(ctx, s.book)
 	} else {
 		s.secret, err = secret(c, rehearsal)

@@ -14,7 +14,7 @@ import (
 type ledgerOfBars struct {
 	*env
 	book    *journal.Book
-	dir     string
+	at      stateAt
 	have    map[bar]journal.Suppression
 	waiting []journal.Suppression
 
@@ -140,7 +140,7 @@ func (l *ledgerOfBars) verdict() error {
 	if len(parts) == 0 {
 		parts = append(parts, "nothing changed")
 	}
-	l.say("%s; the list has %s (%s)\n", joined(parts), verb(len(l.have), "entry", "entries"), l.dir)
+	l.say("%s; the list has %s (%s)\n", joined(parts), verb(len(l.have), "entry", "entries"), l.at)
 	if l.strange > 0 {
 		return failf(exitData, "%s could not be understood or found", verb(l.strange, "entry", "entries"))
 	}

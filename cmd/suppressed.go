@@ -10,6 +10,7 @@ import (
 	"github.com/mailblast/mailblast/delivery"
 	"github.com/mailblast/mailblast/delivery/address"
 	"github.com/mailblast/mailblast/delivery/journal"
+	"github.com/mailblast/mailblast/delivery/journal/refusal"
 	"github.com/mailblast/mailblast/delivery/suppress"
 )
 
@@ -51,14 +52,14 @@ func andMore(n int) string {
 
 // stateSuppressed reads what a campaign's state knows, where there is one, and leaves it alone.
 func (e *env) stateSuppressed(ctx context.Context, c *campaign.Campaign) (s *suppressed, err error) {
-	ok, err := journal.Exists(ctx, placeOf(c).options())
+	ok, err := journal.Exists(ctx, stateOf(c).options())
 	if err != nil {
 		return nil, stateFault(err)
 	}
 	if !ok {
 		return e.newSuppressed(ctx, c, nil)
 	}
-	book, err := journal.Look(ctx, placeOf(c).options())
+	book, err := journal.Look(ctx, stateOf(c).options())
 	if err != nil {
 		return nil, stateFault(err)
 	}
@@ -87,7 +88,11 @@ func (s *suppressed) keepUp(ctx context.Context, book *journal.Book) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			if err := s.follow(ctx, book); err != nil && ctx.Err() == nil {
+			err := s.follow(ctx, book)
+			if errors.As(err, new(*refusal.ServerError)) { // nothing can be sent without it, and it is waited for
+				continue
+			}
+			if err != nil && ctx.Err() == nil {
 				return fmt.Errorf("suppression list: %w", err)
 			}
 		}

@@ -13,6 +13,7 @@ import (
 
 // download opens a copy in a file of a journal on a server.
 func download(ctx context.Context, o Options, temp string) (b *Book, err error) {
+	o.look = true
 	from, err := openStore(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
@@ -21,7 +22,7 @@ func download(ctx context.Context, o Options, temp string) (b *Book, err error) 
 	if err := disk.Copy(o.Dir, temp, register.Name); err != nil {
 		return nil, err
 	}
-	o.Server, o.Dir, o.StartOver = "", temp, true // the list is of another journal
+	o.Server, o.Dir, o.StartOver, o.look = "", temp, true, false // the list is of another journal
 	if b, err = Open(ctx, o); err != nil {
 		return nil, err
 	}

@@ -42,6 +42,8 @@ type Options struct {
 	// StartOver makes a new journal although runs were begun here of which there is none any more, and lets these be begun
 	// anew: whoever got their mail gets it again. False gives a *refusal.LostError instead. A person decides that.
 	StartOver bool
+
+	look bool // only read
 }
 
 // Book is an open journal. It is safe for concurrent use.
@@ -83,7 +85,7 @@ func openStore(ctx context.Context, o Options) (ledger.Store, error) {
 	if o.Server == "" {
 		return store.Open(ctx, store.Options{Dir: o.Dir, Log: o.Log, StartOver: o.StartOver})
 	}
-	return server.Open(ctx, server.Options{DSN: o.Server, Dir: o.Dir, Log: o.Log, StartOver: o.StartOver})
+	return server.Open(ctx, server.Options{DSN: o.Server, Dir: o.Dir, Log: o.Log, StartOver: o.StartOver, Look: o.look})
 }
 
 // OpenTemp opens a journal of its own in a new directory below dir (empty: the system's), which Close removes: for

@@ -19,6 +19,7 @@ import (
 // none, being read-only or full, a copy in the system's temporary directory is read instead, which Close removes. Whatever would
 // write to a copy fails by the error that the journal itself cannot be written for.
 func Look(ctx context.Context, o Options) (*Book, error) {
+	o.look = true
 	b, err := Open(ctx, o)
 	if err == nil || o.Server != "" || !refusal.NoRoom(err) && !errors.Is(err, syscall.EROFS) && !errors.Is(err, fs.ErrPermission) {
 		return b, err

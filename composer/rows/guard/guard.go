@@ -16,6 +16,7 @@
 package guard
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -31,6 +32,7 @@ type Options struct {
 	Cut      func()                                   // closes the socket of what Connect gave, or is about to give, whoever waits for it
 	News     <-chan struct{}                          // has a value when the session may have ended; nil: that shows within a second
 	Campaign string
+	Lock     string // what the lock is called; empty: by the campaign
 	Me       Holder
 	Patience time.Duration // how long to try to have a lost lock again; 0: 2 min, within which no mail server hangs up
 	Settling time.Duration // how long after its start the server is left to those who had locks before; 0: 3 s
@@ -140,7 +142,7 @@ func (g *Guard) open(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{c: c, campaign: g.o.Campaign, cut: g.o.Cut, answer: g.o.Answer}
+	s := &session{c: c, campaign: g.o.Campaign, called: cmp.Or(g.o.Lock, "campaign "+g.o.Campaign), cut: g.o.Cut, answer: g.o.Answer}
 	if err := s.meet(ctx); err != nil {
 		s.leave()
 		return nil, err

@@ -27,21 +27,22 @@ var (
 type session struct {
 	c        *sql.Conn
 	campaign string
+	called   string        // the lock
 	cut      func()        // closes its socket
 	answer   time.Duration // how long to wait for a reply
 	pid      int           // of the server's process
 	up       time.Duration // since the server was started
 }
 
-// key is what a campaign's lock is known by within its database.
-func key(campaign string) int64 {
-	sum := sha256.Sum256([]byte("mailblast campaign " + campaign))
+// key is what a lock is known by within its database.
+func key(called string) int64 {
+	sum := sha256.Sum256([]byte("mailblast " + called))
 	return int64(binary.BigEndian.Uint64(sum[:8]))
 }
 
 // lockRow is the condition for the campaign's row in pg_locks: its two halves, and 1 for keys of one number.
 func (s *session) lockRow() string {
-	k := uint64(key(s.campaign))
+	k := uint64(key(s.called))
 	return fmt.Sprintf(`locktype = 'advisory' AND granted AND classid = %d AND objid = %d AND objsubid = 1
 		AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`, k>>32, k&0xffffffff)
 }
@@ -68,7 +69,7 @@ func (s *session) lock(ctx context.Context, me Holder) error {
 		return err
 	}
 	var got bool
-	if err := s.ask(ctx, fmt.Sprintf("SELECT pg_try_advisory_lock(%d)", key(s.campaign)), &got); err != nil {
+	if err := s.ask(ctx, fmt.Sprintf("SELECT pg_try_advisory_lock(%d)", key(s.called)), &got); err != nil {
 		return unable(err)
 	}
 	if got {
@@ -186,7 +187,7 @@ func (s *session) leave() {
 func (s *session) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.answer/10)
 	defer cancel()
-	_ = s.exec(ctx, fmt.Sprintf("SELECT pg_advisory_unlock(%d)", key(s.campaign)))
+	_ = s.exec(ctx, fmt.Sprintf("SELECT pg_advisory_unlock(%d)", key(s.called)))
 	s.leave()
 	return nil
 }

@@ -118,7 +118,8 @@ func (e *DiskError) Unwrap() []error { return []error{e.Why, e.Err} }
 // ServerError says that the server of a journal did not do what was asked of it.
 type ServerError struct {
 	File string // the journal, by its server and database
-	Why  error  // syscall.ENOSPC: its disk is full; nil: what Err says
+	Why  error  // syscall.ENOSPC: its disk is full; fs.ErrPermission: it does not let us; nil: what Err says
+	Lost bool   // it was there before
 	Err  error  // of the driver
 }
 
@@ -137,8 +138,8 @@ func Of(file string, err error) error {
 	if err == nil || errors.As(err, new(*DamagedError)) || errors.As(err, new(*DiskError)) || errors.As(err, new(*ServerError)) {
 		return err
 	}
-	if strings.HasPrefix(file, "postgres://") && (errors.As(err, new(*pq.Error)) || Broken(err)) {
-		return &ServerError{File: file, Err: err}
+	if strings.HasPrefix(file, "postgres://") {
+		return ofServer(file, err)
 	}
 	switch code, _ := Code(err); code & 0xff {
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_MISMATCH,
@@ -158,6 +159,24 @@ func Of(file string, err error) error {
 		return &DiskError{File: file, Why: fs.ErrPermission, Err: err}
 	}
 	return err
+}
+
+func ofServer(file string, err error) error {
+	var said *pq.Error
+	if !errors.As(err, &said) {
+		if Broken(err) {
+			return &ServerError{File: file, Err: err}
+		}
+		return err
+	}
+	e := &ServerError{File: file, Err: err}
+	switch {
+	case said.Code == "53100":
+		e.Why = syscall.ENOSPC
+	case said.Code.Class() == "28" || said.Code == "3D000" || said.Code == "42501": // no such login or database; not allowed
+		e.Why = fs.ErrPermission
+	}
+	return e
 }
 
 // Broken tells of a connection to a server that broke, or was never made.

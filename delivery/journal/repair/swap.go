@@ -14,6 +14,7 @@ import (
 	"github.com/mailblast/mailblast/delivery/journal/disk"
 	"github.com/mailblast/mailblast/delivery/journal/mark"
 	"github.com/mailblast/mailblast/delivery/journal/register"
+	"github.com/mailblast/mailblast/delivery/journal/salvage"
 	"github.com/mailblast/mailblast/delivery/journal/store"
 )
 
@@ -53,7 +54,11 @@ func nameAside(dir string, now time.Time) error {
 
 // Resume goes on with a repair that was cut short after it had the new journal; halfway tells that there was one. Nobody else
 // may be at the directory.
-func Resume(dir string) (aside string, halfway bool, err error) {
+func Resume(at salvage.Place) (aside string, halfway bool, err error) {
+	dir := at.Dir
+	if at.Server != "" { // there it is done at once, or not at all
+		return "", false, nil
+	}
 	if halfway, err = store.Halfway(dir); err == nil && halfway {
 		aside, err = finish(dir, func(string) error { return nil })
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -26,7 +27,7 @@ func (s *Store) migrate(ctx context.Context, w witness) (made bool, err error) {
 	if err != nil || have == version {
 		return false, err
 	}
-	if w.marked == nil && !s.o.StartOver {
+	if w.marked == nil && !s.o.StartOver || s.o.Look {
 		return false, &refusal.LostError{File: s.place.name, Missing: true, Runs: w.runs(w.mark.String())}
 	}
 	tx, err := s.write.BeginTxx(ctx, nil)
@@ -48,7 +49,7 @@ func (s *Store) migrate(ctx context.Context, w witness) (made bool, err error) {
 	}
 	var said *pq.Error
 	if errors.As(err, &said) && said.Code == "42501" { // not allowed
-		err = fmt.Errorf("%s: its tables cannot be made: %s", s.place.name, said.Message)
+		err = &refusal.ServerError{File: s.place.name, Why: fs.ErrPermission, Err: fmt.Errorf("its tables cannot be made: %w", err)}
 	}
 	return made, err
 }

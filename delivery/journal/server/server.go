@@ -40,6 +40,7 @@ type Options struct {
 	Dir      string        // of this machine's mark and list of runs; made with mode 0700 if it is missing
 	Log      *slog.Logger  // not nil
 	Patience time.Duration // how long a server that is away is waited for; 0: 1 min
+	Look     bool          // only read: nothing is made, and writing is refused
 	// StartOver makes a new journal although this machine knows of one in this place.
 	StartOver bool
 	number    [16]byte // of a new journal; none: one is made up
@@ -77,10 +78,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 
 func (s *Store) open(ctx context.Context) (err error) {
 	dir := filepath.Join(s.o.Dir, Marks)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	if err := lock.CheckOwner(s.o.Dir); err != nil {
+	if err := s.ours(dir); err != nil {
 		return err
 	}
 	if s.place, err = locate(s.o.DSN); err != nil {
@@ -118,8 +116,25 @@ func (s *Store) open(ctx context.Context) (err error) {
 		}
 	}
 	s.seen, s.View = m.Commits, ledger.NewView(s.place.name, s.read, m.ID)
+	if s.o.Look {
+		s.stop(errLook)
+		return nil
+	}
 	s.mark, err = mark.Open(dir, markOf(m))
 	return err
+}
+
+var errLook = errors.New("it is open for reading only")
+
+// ours makes this machine's directory, and refuses one that others could have changed.
+func (s *Store) ours(dir string) error {
+	if s.o.Look {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return lock.CheckOwner(s.o.Dir)
 }
 
 // reach waits for a server that is away.

@@ -2,7 +2,6 @@ package server
 
 import (
 	"errors"
-	"syscall"
 
 	"github.com/lib/pq"
 
@@ -31,8 +30,6 @@ func (s *Store) typed(err error) error {
 		return refusal.Of(s.place.name, err)
 	}
 	switch said.Code {
-	case "53100": // its disk is full
-		return &refusal.ServerError{File: s.place.name, Why: syscall.ENOSPC, Err: err}
 	case "55P03": // another has the tables
 		return &refusal.ServerError{File: s.place.name, Why: ledger.ErrUsed, Err: err}
 	case "XX001", "XX002": // data or index corrupted

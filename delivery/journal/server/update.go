@@ -10,6 +10,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/mailblast/mailblast/delivery/journal/ledger"
+	"github.com/mailblast/mailblast/delivery/journal/refusal"
 	"github.com/mailblast/mailblast/delivery/panicked"
 )
 
@@ -99,7 +100,7 @@ func (a *attempt) rest(ctx context.Context, err error) error {
 		a.s.o.Log.Warn("the journal's server does not answer; nothing is sent until it does", "journal", a.s.place.name, "error", err.Error(), "trying_for", a.s.o.Patience)
 	}
 	if time.Since(a.since) > a.s.o.Patience {
-		return fmt.Errorf("not there for %v: %w", a.s.o.Patience, err)
+		return &refusal.ServerError{File: a.s.place.name, Lost: true, Err: fmt.Errorf("not there for %v: %w", a.s.o.Patience, err)}
 	}
 	return pause(ctx, again)
 }
