@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/mailblast/mailblast/cmd/campaign"
 	"github.com/mailblast/mailblast/cmd/screen"
@@ -44,6 +45,7 @@ type pipeline struct {
 	dispatcher *delivery.Dispatcher
 	planned    composer.Plan
 	edited     []string // what was changed since the run was carried on last
+	began      time.Time // when the sending began
 	found      int      // deliveries that became unknown before the sending: nobody knows what came of them
 	result     *report.Report
 	allowed    allowed                                             // what a person allowed

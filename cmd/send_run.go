@@ -33,6 +33,7 @@ func (p *pipeline) send(ctx context.Context, plan *screen.Plan, s *sendScreen) e
 		return err
 	}
 	s.total = p.planned.Deliveries + p.planned.Bars
+	p.began = p.now()
 	services, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var g sync.WaitGroup

@@ -191,6 +191,9 @@ func (c *Composer) bar(r *candidate) *candidate {
 		if !barred || r.past[i].Status.Final() {
 			continue
 		}
+		if c.Chosen(r.ids[i]) {
+			why += "; it was unknown, and may have arrived before"
+		}
 		p := &r.past[i]
 		os = append(os, delivery.Outcome{ID: r.ids[i], To: a.String(), Status: delivery.Suppressed, Text: why, Attempt: p.Attempts,
 			Try: p.Tries, Via: p.Via, First: p.First, At: time.Now()})
