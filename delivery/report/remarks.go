@@ -10,20 +10,23 @@ import (
 type Doubt struct {
 	Since time.Time `json:"since"` // when it was repaired
 	Text  string    `json:"text"`
+
+	silent int // pending people of whom the journal knows nothing
 }
 
 // doubt is for as long as anybody is left whom it may touch.
-func (r *Report) doubt(since time.Time) {
-	if since.IsZero() || r.Unknown+r.Pending == 0 {
-		return
+func (b *builder) doubt(since time.Time) {
+	d := &Doubt{Since: since, silent: b.Pending - b.open}
+	if !since.IsZero() && b.Unknown+d.silent > 0 {
+		d.Text = d.words("mailblast send")
+		b.Doubt = d
 	}
-	r.Doubt = &Doubt{Since: since, Text: r.doubted("mailblast send")}
 }
 
-func (r *Report) doubted(send string) string {
+func (d *Doubt) words(send string) string {
 	text := "the journal was repaired, and had lost what became of some: they are unknown"
-	if r.Pending > 0 {
-		text += ", and who is pending will be at the next send"
+	if d.silent > 0 {
+		text += ", and " + number(d.silent) + " more will be at the next send"
 	}
 	return text + ". Leave them, or write to them once more: " + send + " --retry unknown"
 }
@@ -61,9 +64,11 @@ func purgedReason(o *delivery.Outcome, purged *time.Time) bool {
 // Remarks are what is to be known of the counts of a run that a person may have to decide about, a line each. Send is the command that sends the campaign.
 func (r *Report) Remarks(send string) (lines []string) {
 	if r.Doubt != nil {
-		lines = append(lines, "in doubt since "+minute(r.Doubt.Since)+": "+r.doubted(send))
+		lines = append(lines, "in doubt since "+minute(r.Doubt.Since)+": "+r.Doubt.words(send))
 	}
 	switch n := r.OnWire; {
+	case n > 0 && r.Doubt != nil: // or the outcome is among what was lost
+		lines = append(lines, count(n, "was begun and has", "were begun and have")+" no outcome: unknown at the next send")
 	case n == 1:
 		lines = append(lines, "1 was on the wire when it was cut off: the next send takes it for unknown")
 	case n > 1:

@@ -137,7 +137,7 @@ func Build(ctx context.Context, s Source) (*Report, error) {
 		return nil, err
 	}
 	r.pauses(s.Pauses)
-	r.doubt(s.Doubt)
+	b.doubt(s.Doubt)
 	r.Total = r.Sent + r.Failed + r.Unknown + r.Suppressed + r.Skipped + r.Pending
 	if r.Rows == 0 {
 		r.Rows = r.Total

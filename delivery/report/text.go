@@ -56,7 +56,7 @@ func (r *Report) Text(w io.Writer, o TextOptions) error {
 	}
 	lines = append(lines, r.bounces(o)...)
 	if r.Purged != nil {
-		lines = append(lines, "  recipients' data was purged at "+minute(*r.Purged)+": domains, names and what servers said are shown of what came later only")
+		lines = append(lines, "  recipients' data was purged at "+minute(*r.Purged)+": domains, names and the words of servers are of what came later only")
 	}
 	for _, n := range r.Notes {
 		lines = append(lines, wrap("  note: "+safe(n), " ", o.Width)...)
