@@ -133,7 +133,7 @@ func (e *env) purge(ctx context.Context, p *purging, unasked bool) error {
 	if unasked && len(p.files) > 0 { // nobody was shown them before
 		e.say("removed: %s\n", listed(folded(p.files)))
 	}
-	e.say("the suppression list stays (%s): it protects the people on it; mailblast suppress rm takes somebody off\n", verb(p.barred, "entry", "entries"))
+	e.say("the suppression list stays (%s): it protects the people on it; %s takes somebody off\n", verb(p.barred, "entry", "entries"), e.typed("suppress", "rm"))
 	return e.tellLeft(p)
 }
 

@@ -59,7 +59,7 @@ func (e *env) checkReport(o reportOptions) error {
 	case o.only != "" && !slices.Contains(report.States, o.only):
 		return failf(exitUsage, "--only %s: not one of %s", o.only, strings.Join(report.States, ", "))
 	case o.only != "" && o.format == "json":
-		return failf(exitUsage, "--only lists people, as text or -o csv: JSON sums up the whole run").hinted("%s", e.typed("report", "--only", o.only, "-o", "csv"))
+		return failf(exitUsage, "--only lists people, as text or -o csv: JSON sums up the whole run").hinted("%s", e.typed(append([]string{"report", "--only", o.only, "-o", "csv"}, o.run...)...))
 	}
 	return nil
 }

@@ -140,7 +140,7 @@ func (p *pipeline) judgeEnd(end ending) *fault {
 		if f.code == exitUnavailable && r.Sent > 0 {
 			f.code = exitPaused
 		}
-		if f.hint == "" {
+		if f.hint == "" && !f.test {
 			f.hint = goOn
 		}
 		return f

@@ -24,6 +24,22 @@ func (e *env) typed(words ...string) string {
 	return strings.Join(line, " ")
 }
 
+// seen is a path as it is where this process was started.
+func (e *env) seen(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(e.dir, path)
+}
+
+// onFile is typed for a command that takes a campaign, of the one that this command was given.
+func (e *env) onFile(words ...string) string {
+	if e.file != "" && e.file != defaultFile {
+		words = append(words, e.file)
+	}
+	return e.typed(words...)
+}
+
 // shellWord quotes a word that a shell would take apart.
 func shellWord(w string) string {
 	plain := func(r rune) bool {

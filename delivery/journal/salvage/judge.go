@@ -188,6 +188,6 @@ func (j *judging) beside() {
 		j.note("%s is missing; it is made anew", mark.Name)
 	}
 	if n := j.list.Damaged; n > 0 {
-		j.note("%d lines of %s cannot be read; a crash at the start of a run leaves such a line, of a run that sent nothing", n, register.Name)
+		j.note("lines of %s that cannot be read: %d; a crash at the start of a run leaves such a line, of a run that sent nothing", register.Name, n)
 	}
 }
