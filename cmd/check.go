@@ -74,6 +74,7 @@ func (k *checkup) run(ctx context.Context) (err error) {
 	if err != nil {
 		return k.found(err)
 	}
+	k.env.state = c.State
 	for _, w := range c.Warnings {
 		k.warn("%s", w.Format())
 	}

@@ -37,7 +37,7 @@ type env struct {
 	verbose          bool
 	envFile, stateIn string
 	dir              string
-	file             string // the campaign that the command was given, if it takes one
+	file, state      string // the campaign that the command was given, if it takes one, and its state directory
 	unsaid           error  // why standard output does not have all that was said
 }
 

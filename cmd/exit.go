@@ -97,7 +97,7 @@ func (e *env) explain(err error) int {
 func (e *env) hint(f *fault) string {
 	hint := f.hint
 	if len(f.then) > 0 {
-		hint += e.typed(f.then...)
+		hint += e.onState(f.then...)
 	}
 	if !f.test {
 		return hint
@@ -207,11 +207,11 @@ func halted(h *delivery.Halt) *fault {
 	switch h.Stage {
 	case delivery.StageAuth:
 		if h.Code == 0 { // we did not try
-			return failf(exitDenied, "%s: %s", h.Host, h.Text).hinted("smtp: in campaign.yaml").tested()
+			return failf(exitDenied, "%s: %s", h.Host, h.Text).hinted("smtp: in the campaign").tested()
 		}
 		return failf(exitDenied, "%s refused the login: %s", h.Host, said(h)).hinted("check user and password").tested()
 	case delivery.StageTLS:
-		return failf(exitDenied, "%s: no safe TLS: %s", h.Host, said(h)).hinted("smtp: tls and ca_file in campaign.yaml").tested()
+		return failf(exitDenied, "%s: no safe TLS: %s", h.Host, said(h)).hinted("smtp: tls and ca_file in the campaign").tested()
 	case delivery.StageConnect, delivery.StageResolve:
 		return failf(exitUnavailable, "%s cannot be reached: %s", h.Host, said(h)).tested()
 	}

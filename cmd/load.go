@@ -45,6 +45,7 @@ func (e *env) load(path string, overrides ...campaign.Override) (*campaign.Campa
 	case err != nil:
 		return nil, failf(exitNoInput, "%w", err)
 	}
+	e.state = c.State
 	if e.errTTY || e.verbose {
 		for _, w := range c.Warnings {
 			fmt.Fprintln(e.err, "warning: "+printableText(w.Format()))
