@@ -34,6 +34,11 @@ func (p *pipeline) begin(ctx context.Context) (err error) {
 		return stateFault(err)
 	}
 	p.later(p.run.Close)
+	if p.c.OnUnknown != "resend" {
+		if err := p.run.Hold(ctx); err != nil {
+			return stateFault(err)
+		}
+	}
 	return nil
 }
 
