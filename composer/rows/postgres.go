@@ -42,8 +42,8 @@ const (
 	maxDelay    = 3 * time.Second
 	firstWord   = 10 * time.Second // of a query that takes its time
 
-	graceTimeout  = time.Minute     // for a server to say that time is over
-	cancelTimeout = time.Second     // for a server to say that it has ended a query which is not wanted any more
+	graceTimeout  = time.Minute // for a server to say that time is over
+	cancelTimeout = time.Second // for a server to say that it has ended a query which is not wanted any more
 )
 
 func newPostgres(src Source, o Options) (*postgres, error) {
