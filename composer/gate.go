@@ -169,7 +169,13 @@ func (c *Composer) recall(ctx context.Context, batch []candidate) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	past, err := c.o.Ledger.Past(ctx, ids)
+	past, err := c.o.Ledger.Past(ctx, ids, func(i int) string {
+		m := 0
+		for ; i >= len(batch[m].ids); m++ {
+			i -= len(batch[m].ids)
+		}
+		return batch[m].env.Recipients[i].String()
+	})
 	if err != nil {
 		return err
 	}

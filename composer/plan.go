@@ -195,7 +195,7 @@ func (c *Composer) known(ctx context.Context, batch []candidate) ([]bool, error)
 	for i := range batch {
 		ids[i] = delivery.ID{Run: c.o.RunID, Key: batch[i].key}
 	}
-	past, err := c.o.Ledger.Past(ctx, ids)
+	past, err := c.o.Ledger.Past(ctx, ids, func(i int) string { return batch[i].env.Recipients[0].String() })
 	if err != nil {
 		return nil, err
 	}
