@@ -14,7 +14,7 @@ func (k *checkup) state(ctx context.Context) error {
 	if at := stateOf(k.c); at.shared() {
 		return k.sharedState(ctx, at)
 	}
-	if _, err := secret(k.c, true); err != nil {
+	if _, _, err := secret(k.c, true); err != nil {
 		if err := k.found(err); err != nil {
 			return err
 		}

@@ -93,7 +93,16 @@ func (e *env) repair(ctx context.Context, at stateAt, w *salvage.Wreck, f *salva
 			return failf(exitRefused, "nothing was changed, as you said")
 		}
 	}
+	var names []string
+	for i := range f.Runs {
+		names = append(names, f.Runs[i].Line.Campaign)
+	}
+	release, err := e.excluding(ctx, at, names)
+	if err != nil {
+		return err
+	}
 	r, err := repair.Run(ctx, at.journal(), w, f, e.now())
+	err = errors.Join(err, release())
 	switch {
 	case errors.Is(err, repair.ErrNothing):
 		return failf(exitIO, "%s: %w", f.File, err).hinted("restore the state directory from a backup")

@@ -55,8 +55,8 @@ func (e *env) printRepaired(at stateAt, f *salvage.Finding, r repair.Result) {
 		e.say("%s lost its name: a campaign that the journal does not know is asked about once, on a terminal.\n", plural(f.Nameless, "run"))
 	}
 	if f.SuppressedUnsure {
-		e.say("Who else stood on the suppression list is not known any more: whoever is missing from mailblast suppress list would be\n" +
-			"written to. Add them again before you send: mailblast suppress import FILE\n")
+		e.say("Who else stood on the suppression list is not known any more: whoever is missing from %s would be\n"+
+			"written to. Add them again before you send: %s\n", e.typed("suppress", "list"), e.typed("suppress", "import", "FILE"))
 	} else if f.SuppressedLost > 0 {
 		e.say("%s of the suppression list are lost: who stood there would be written to. Add them again before you send:\n"+
 			"%s\n", rowsOf(int(f.SuppressedLost), "suppressed"), e.typed("suppress", "import", "FILE"))

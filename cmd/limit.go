@@ -24,6 +24,6 @@ func (e *env) afford(c *campaign.Campaign, log *slog.Logger) {
 	if most >= c.Connections {
 		return
 	}
-	log.Warn(fmt.Sprintf("this process may have no more than %d files open: %d connections at most, not %d; more with: ulimit -n", e.files, most, c.Connections))
+	log.Warn(fmt.Sprintf("this process may have no more than %d files open: %s at most, not %d; more with: ulimit -n", e.files, plural(most, "connection"), c.Connections))
 	c.Connections = most
 }

@@ -119,7 +119,7 @@ func (e *env) purge(ctx context.Context, p *purging, unasked bool) error {
 	for i := range p.runs {
 		infos = append(infos, p.runs[i].info)
 	}
-	err := p.book.Purge(ctx, infos, e.now(), withoutList)
+	err := e.purgeJournal(ctx, p, infos)
 	switch {
 	case errors.Is(err, journal.ErrUsed):
 		return failf(exitPaused, "%w: what was purged may still lie in the journal's files", err).hinted("run it again when the other one has ended")
@@ -133,8 +133,22 @@ func (e *env) purge(ctx context.Context, p *purging, unasked bool) error {
 	if unasked && len(p.files) > 0 { // nobody was shown them before
 		e.say("removed: %s\n", listed(folded(p.files)))
 	}
-	e.say("the suppression list stays (%s): it protects the people on it; mailblast suppress rm takes somebody off\n", verb(p.barred, "entry", "entries"))
+	e.say("the suppression list stays (%s): it protects the people on it; %s takes somebody off\n", verb(p.barred, "entry", "entries"), e.typed("suppress", "rm"))
 	return e.tellLeft(p)
+}
+
+// purgeJournal deletes from the journal what it has of runs, none of which is under way on another machine.
+func (e *env) purgeJournal(ctx context.Context, p *purging, infos []journal.RunInfo) (err error) {
+	var names []string
+	for i := range infos {
+		names = append(names, infos[i].Campaign)
+	}
+	release, err := e.excluding(ctx, p.at, names)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	return p.book.Purge(ctx, infos, e.now(), withoutList)
 }
 
 // tellLeft names what nobody can judge but the user.

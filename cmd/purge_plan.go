@@ -128,7 +128,7 @@ func (e *env) choose(ctx context.Context, p *purging, o purgeOptions, named *jou
 // doom looks at a run that is to be purged. It waits while it has something to purge and is not at its end.
 func (e *env) doom(ctx context.Context, p *purging, info journal.RunInfo) (d doomed, waits bool, err error) {
 	d.info = info
-	src, err := e.reportSource(ctx, p.book, info)
+	src, err := e.reportSource(ctx, p.book, p.dir, info)
 	if err == nil {
 		d.report, err = report.Build(ctx, src)
 	}
@@ -152,5 +152,5 @@ func (o purgeOptions) takes(info journal.RunInfo) bool {
 
 // open tells that the run may have to be gone on with.
 func (d doomed) open() bool {
-	return d.report.Finished == nil || d.report.Pending+d.report.Unknown > 0
+	return d.report.Finished == nil || d.report.Pending+d.report.Undecided() > 0
 }

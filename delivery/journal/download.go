@@ -8,28 +8,42 @@ import (
 	"github.com/mailblast/mailblast/delivery/journal/disk"
 	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/register"
+	"github.com/mailblast/mailblast/delivery/journal/server"
 	"github.com/mailblast/mailblast/delivery/journal/table"
 )
 
-// download opens a copy in a file of a journal on a server.
+// download opens a copy in a file of a journal on a server, with its secret. One that is not there has nothing to be copied.
 func download(ctx context.Context, o Options, temp string) (b *Book, err error) {
-	o.look = true
-	from, err := openStore(ctx, o)
+	there, err := Exists(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	defer func() { err = errors.Join(err, from.Close()) }()
 	if err := disk.Copy(o.Dir, temp, register.Name); err != nil {
 		return nil, err
 	}
-	o.Server, o.Dir, o.StartOver, o.look = "", temp, true, false // the list is of another journal
-	if b, err = Open(ctx, o); err != nil {
+	in := o
+	in.Server, in.Dir, in.StartOver = "", temp, true // the list is of another journal
+	if b, err = Open(ctx, in); err != nil {
 		return nil, err
 	}
-	if err := copyRows(ctx, from, b.store); err != nil {
+	if b.shared = true; there || !o.StartOver {
+		err = b.copyFrom(ctx, o)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("journal: copy: %w", err), b.Close())
 	}
 	return b, nil
+}
+
+func (b *Book) copyFrom(ctx context.Context, o Options) error {
+	from, err := server.Open(ctx, server.Options{DSN: o.Server, Dir: o.Dir, Log: o.Log, StartOver: o.StartOver, Look: true})
+	if err != nil {
+		return err
+	}
+	if b.secret, err = from.Known(ctx); err == nil {
+		err = copyRows(ctx, from, b.store)
+	}
+	return errors.Join(err, from.Close())
 }
 
 // copyRows copies all rows into a journal that has none. It begins where the other is, since rows name the commit they are of.

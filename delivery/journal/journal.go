@@ -52,6 +52,9 @@ type Book struct {
 	store ledger.Store
 	st    statements
 	temp  string // directory to remove at Close
+	// shared is of a copy of a journal on a server, and secret what that one has.
+	shared bool
+	secret []byte
 
 	mu      sync.Mutex
 	filling *batch
@@ -142,8 +145,14 @@ var ErrOwnSecret = errors.New("the journal has no secret of its own")
 // Secret gives the secret of a journal on a server, which all machines share: what the first of them has said.
 func (b *Book) Secret(ctx context.Context, fresh []byte) ([]byte, error) {
 	s, ok := b.store.(*server.Store)
-	if !ok {
+	switch {
+	case !ok && !b.shared:
 		return nil, ErrOwnSecret
+	case !ok && b.secret == nil:
+		b.secret = fresh
+		return fresh, nil
+	case !ok:
+		return b.secret, nil
 	}
 	secret, err := s.Secret(ctx, fresh)
 	if err != nil {

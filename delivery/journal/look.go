@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"syscall"
 
@@ -45,6 +46,9 @@ func OpenTrial(ctx context.Context, o Options) (*Book, error) {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	var b *Book
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 	if o.Server != "" {
 		b, err = download(ctx, o, temp)
 	} else if err = disk.Copy(o.Dir, temp, store.Name, store.Name+"-wal", mark.Name, register.Name); err == nil {

@@ -22,6 +22,14 @@ type Tx struct {
 // NewTx makes a Tx of a journal's transaction, whose Meta is still to be read.
 func (v *View) NewTx(tx *sqlx.Tx) *Tx { return &Tx{Tx: tx, Sealer: v.Sealer(), file: v.file} }
 
+// Reading is a transaction of a Reader, of which m is the Meta.
+func Reading(tx *sqlx.Tx, file string, m Meta) *Tx {
+	return &Tx{Tx: tx, Meta: m, Sealer: sum.New(m.ID), file: file}
+}
+
+// File is what the journal is called.
+func (t *Tx) File() string { return t.file }
+
 // server tells that the journal is in PostgreSQL.
 func (t *Tx) server() bool { return isServer(t.DriverName()) }
 

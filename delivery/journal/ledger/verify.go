@@ -51,10 +51,10 @@ func (d damage) none() bool { return d.missing+d.changed == 0 }
 func (d damage) String(t table.Table) string {
 	var says []string
 	if d.changed > 0 {
-		says = append(says, fmt.Sprintf("%d rows of %s are not as they were written", d.changed, t.Name))
+		says = append(says, t.Are(d.changed)+" not as written")
 	}
 	if d.missing > 0 {
-		says = append(says, fmt.Sprintf("%d rows of %s are missing", d.missing, t.Name))
+		says = append(says, t.Are(d.missing)+" missing")
 	}
 	return "damaged: " + strings.Join(says, ", ")
 }
@@ -176,7 +176,7 @@ func (v *View) Runs(ctx context.Context, db sqlx.QueryerContext, m Meta) (all []
 		return nil, refusal.Of(v.file, err)
 	}
 	if d.missing = m.Runs - int64(len(all)) - d.changed; d.missing < 0 {
-		return nil, &refusal.DamagedError{File: v.file, What: fmt.Sprintf("damaged: it has %d runs, but says %d", int64(len(all))+d.changed, m.Runs)}
+		return nil, &refusal.DamagedError{File: v.file, What: fmt.Sprintf("damaged: it has runs: %d, but says %d", int64(len(all))+d.changed, m.Runs)}
 	}
 	if !d.none() {
 		return nil, &refusal.DamagedError{File: v.file, What: d.String(table.Runs), Rows: int(d.missing + d.changed)}

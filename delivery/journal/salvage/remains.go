@@ -4,9 +4,10 @@ import (
 	"context"
 	"path/filepath"
 
+	"github.com/jmoiron/sqlx"
+
 	"github.com/mailblast/mailblast/delivery/journal/image"
 	"github.com/mailblast/mailblast/delivery/journal/server"
-	"github.com/mailblast/mailblast/delivery/journal/state"
 	"github.com/mailblast/mailblast/delivery/journal/store"
 	"github.com/mailblast/mailblast/delivery/journal/table"
 )
@@ -16,7 +17,7 @@ type remains interface {
 	each(ctx context.Context, f func(table.Table, table.Row) error) error // every row, as it was written or not
 	empty() bool                                                          // there is nothing at all
 	structure(ctx context.Context, j *judging) error                      // notes what is wrong before any row is looked at
-	counts(ctx context.Context) (db state.Queryer, done func() error, err error)
+	counts(ctx context.Context) (db *sqlx.DB, done func() error, err error)
 	still(dir string) (bool, error) // nobody has written since; dir is where the files are by now
 	Close() error
 }
@@ -40,7 +41,7 @@ func (r inFile) still(dir string) (bool, error) { return r.Stable(filepath.Join(
 
 func (r inFile) structure(ctx context.Context, j *judging) error { return j.file(ctx, r.Image) }
 
-func (r inFile) counts(ctx context.Context) (state.Queryer, func() error, error) {
+func (r inFile) counts(ctx context.Context) (*sqlx.DB, func() error, error) {
 	if r.Missing() {
 		return nil, nil, nil
 	}
@@ -75,6 +76,6 @@ func (r *onServer) structure(ctx context.Context, j *judging) error {
 	return j.refused(err)
 }
 
-func (r *onServer) counts(context.Context) (state.Queryer, func() error, error) {
+func (r *onServer) counts(context.Context) (*sqlx.DB, func() error, error) {
 	return r.DB(), func() error { return nil }, nil
 }

@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 
 	"github.com/mailblast/mailblast/delivery/journal/ledger"
 )
@@ -15,4 +17,13 @@ func (s *Store) Secret(ctx context.Context, fresh []byte) (secret []byte, err er
 		return tx.GetContext(ctx, &secret, `SELECT value FROM secret`)
 	})
 	return secret, err
+}
+
+// Known is the secret that there is; nil: nobody has asked for one yet.
+func (s *Store) Known(ctx context.Context) (secret []byte, err error) {
+	err = s.read.GetContext(ctx, &secret, `SELECT value FROM secret`)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return secret, s.typed(err)
 }
