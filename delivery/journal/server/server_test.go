@@ -321,7 +321,7 @@ func TestRights(t *testing.T) {
 	check(t, err)
 	u.User = url.UserPassword(role, "p")
 	poor := options(t, u.String())
-	if _, err := Open(t.Context(), poor); err == nil || !strings.Contains(err.Error(), "its tables cannot be made: permission denied") || strings.Contains(err.Error(), ":p@") {
+	if _, err := Open(t.Context(), poor); err == nil || !strings.Contains(err.Error(), "its tables cannot be made: pq: permission denied") || strings.Contains(err.Error(), ":p@") {
 		t.Errorf("%v", err)
 	}
 	s, err := Open(t.Context(), options(t, dsn))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 
 	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
@@ -74,7 +75,13 @@ func (a *attempt) settle(ctx context.Context) (kept bool, err error) {
 		return false, nil
 	}
 	var status *string
-	if err := a.s.write.GetContext(ctx, &status, `SELECT txid_status($1)`, a.doubt); err != nil {
+	err = a.s.write.GetContext(ctx, &status, `SELECT txid_status($1)`, a.doubt)
+	var said *pq.Error
+	if errors.As(err, &said) && said.Code == "22023" { // in the future: its crash took the server back to before it
+		a.doubt = 0
+		return false, nil
+	}
+	if err != nil {
 		return false, err
 	}
 	switch {
