@@ -92,7 +92,7 @@ func (e *env) runPurge(ctx context.Context, o purgeOptions) (err error) {
 // confirmPurge shows what will be lost, and asks where somebody is there to answer. Where nobody is, nothing is lost.
 func (e *env) confirmPurge(ctx context.Context, p *purging, o purgeOptions) error {
 	switch {
-	case o.yes || len(p.runs)+len(p.files) == 0:
+	case o.yes || len(p.runs)+len(p.files)+len(p.aside) == 0:
 		return nil
 	case !e.quiet || e.inTTY && e.errTTY:
 		if err := ioFault(p.describe(e.err)); err != nil {
@@ -111,7 +111,7 @@ func (e *env) confirmPurge(ctx context.Context, p *purging, o purgeOptions) erro
 
 // purge does it: first the journal, so that a file that cannot be removed keeps nothing else.
 func (e *env) purge(ctx context.Context, p *purging, unasked bool) error {
-	if len(p.runs)+len(p.files) == 0 {
+	if len(p.runs)+len(p.files)+len(p.aside) == 0 {
 		e.say("nothing to purge (%s)\n", screen.Printable(p.at.String()))
 		return e.tellLeft(p)
 	}
@@ -148,7 +148,10 @@ func (e *env) purgeJournal(ctx context.Context, p *purging, infos []journal.RunI
 		return err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	return p.book.Purge(ctx, infos, e.now(), withoutList)
+	if err := p.book.Purge(ctx, infos, e.now(), withoutList); err != nil || len(p.aside) == 0 {
+		return err
+	}
+	return p.book.DropAside(ctx)
 }
 
 // tellLeft names what nobody can judge but the user.

@@ -17,6 +17,7 @@ type purging struct {
 	held   *lock.Held // the state directory as a whole
 	runs   []doomed
 	files  []string // to be removed, below dir
+	aside  []string // damaged journals in the database, to be deleted
 	left   []string // that may hold personal data, below dir
 	spared []string // runs that began before the day of --before and are not at their end
 	barred int      // entries of the suppression list
@@ -69,6 +70,15 @@ func (e *env) plan(ctx context.Context, p *purging, o purgeOptions, campaign str
 	}
 	if p.files, p.left, err = leftovers(p.dir, o.all); err != nil {
 		return err
+	}
+	if p.aside, err = p.book.Aside(ctx); err != nil {
+		return stateFault(err)
+	}
+	if !o.all {
+		for _, schema := range p.aside {
+			p.left = append(p.left, "schema "+schema)
+		}
+		p.aside = nil
 	}
 	return e.choose(ctx, p, o, named)
 }

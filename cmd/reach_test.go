@@ -7,7 +7,8 @@ import "testing"
 var reaching = map[string]map[string]string{
 	"net": {
 		"cmd": "the resolver, the capture server's address", "cmd/campaign": "checks addresses and networks that are written down",
-		"composer/rows": "PostgreSQL's connection", "composer/rows/alert": "dials the database, and reads ahead", "composer/rows/pgtest": "tests", "delivery/capture": "listens on loopback",
+		"composer/rows": "PostgreSQL's connection", "composer/rows/alert": "dials the database, and reads ahead", "composer/rows/pgtest": "tests", "composer/rows/pulse": "asks whether the database is there",
+		"delivery/capture": "listens on loopback", "delivery/journal/refusal": "reads errors", "delivery/journal/server": "a journal in PostgreSQL",
 		"delivery/route": "lookups", "delivery/smtpout": "SMTP", "delivery/smtpout/conn": "SMTP", "delivery/smtpout/fault": "reads errors",
 		"delivery/smtpout/hosts": "reads errors", "delivery/smtptest": "tests",
 	},

@@ -9,6 +9,7 @@ import (
 	"github.com/mailblast/mailblast/delivery/journal/outcome"
 	"github.com/mailblast/mailblast/delivery/journal/purge"
 	"github.com/mailblast/mailblast/delivery/journal/refusal"
+	"github.com/mailblast/mailblast/delivery/journal/server"
 	"github.com/mailblast/mailblast/delivery/journal/table"
 )
 
@@ -37,6 +38,25 @@ func (b *Book) Purge(ctx context.Context, runs []RunInfo, now time.Time, source 
 		return fmt.Errorf("journal: purge: %w", refusal.Of(b.store.File(), err))
 	}
 	return nil
+}
+
+// Aside names the damaged journals that a repair on a server put aside there, which tell of people as this one does. Those beside a file
+// are in the state directory.
+func (b *Book) Aside(ctx context.Context) ([]string, error) {
+	s, ok := b.store.(*server.Store)
+	if !ok {
+		return nil, nil
+	}
+	return s.Aside(ctx)
+}
+
+// DropAside deletes them for good.
+func (b *Book) DropAside(ctx context.Context) error {
+	s, ok := b.store.(*server.Store)
+	if !ok {
+		return nil
+	}
+	return s.DropAside(ctx)
 }
 
 func (b *Book) purge(ctx context.Context, runs []RunInfo, now time.Time, source func(string) string) error {

@@ -124,7 +124,7 @@ func (s *Store) versionOf(ctx context.Context, db sqlx.QueryerContext) (have int
 }
 
 // soon is how long those wait for the server who only look.
-const soon = 10 * time.Second
+const soon = 3 * time.Second
 
 // Exists tells whether there is a journal, without making one.
 func Exists(ctx context.Context, dsn string) (is bool, err error) {

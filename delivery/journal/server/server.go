@@ -68,7 +68,9 @@ const Marks = "shared"
 // Open opens the journal of a server, or makes it. Errors are *refusal.DamagedError, *refusal.NewerError, *refusal.LostError and
 // *refusal.ServerError where they fit.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	o.Patience = cmp.Or(o.Patience, time.Minute)
+	if o.Patience = cmp.Or(o.Patience, time.Minute); o.Look {
+		o.Patience = soon
+	}
 	s := &Store{o: o}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(s.typed(err), s.Close())
@@ -139,7 +141,7 @@ func (s *Store) ours(dir string) error {
 
 // reach waits for a server that is away.
 func (s *Store) reach(ctx context.Context) error {
-	until := time.Now().Add(min(s.o.Patience, soon))
+	until := time.Now().Add(min(s.o.Patience, atFirst))
 	for {
 		err := s.write.PingContext(ctx)
 		if err == nil || !away(err) || time.Now().After(until) {
@@ -150,6 +152,9 @@ func (s *Store) reach(ctx context.Context) error {
 		}
 	}
 }
+
+// atFirst is how long Open waits for a server that is away.
+const atFirst = 30 * time.Second
 
 // again is how long to wait before the server is asked once more.
 const again = 100 * time.Millisecond
