@@ -74,23 +74,23 @@ func (e *env) runJournalCheck(ctx context.Context, asJSON bool) (err error) {
 
 func (e *env) printFinding(f *salvage.Finding) {
 	for i := range f.Runs {
-		e.say("%s\n", screen.Printable(runLine(&f.Runs[i])))
+		e.tell("%s\n", screen.Printable(runLine(&f.Runs[i])))
 	}
 	if f.Suppressed > 0 {
-		e.say("suppression list: %s\n", rowsOf(int(f.Suppressed), "suppressed"))
+		e.tell("suppression list: %s\n", rowsOf(int(f.Suppressed), "suppressed"))
 	}
 	for _, n := range f.Notes {
-		e.say("note: %s\n", screen.Printable(n))
+		e.tell("note: %s\n", screen.Printable(n))
 	}
 	for _, x := range f.Faults {
 		touches := ""
 		if len(x.Runs) > 0 {
 			touches = "; it touches " + strings.Join(x.Runs, ", ")
 		}
-		e.say("✗ %s\n", screen.Printable(x.What+touches))
+		e.tell("✗ %s\n", screen.Printable(x.What+touches))
 	}
 	if f.Sound() {
-		e.say("✓ %s is sound\n", screen.Printable(f.File))
+		e.tell("✓ %s is sound\n", screen.Printable(f.File))
 	}
 }
 

@@ -83,14 +83,14 @@ func (e *env) repair(ctx context.Context, dir string, w *salvage.Wreck, f *salva
 	e.printFinding(f)
 	if !yes {
 		if !e.inTTY || !e.errTTY {
-			return failf(exitRefused, "nobody is there to be asked, nothing was changed").hinted("%s", e.typed("journal", "repair", "--yes"))
+			return failf(exitRefused, "nobody is there to be asked: nothing was changed").hinted("%s", e.typed("journal", "repair", "--yes"))
 		}
-		question := "A backup of the state directory that is sound is better than a repair. Make a new journal of what is intact? Type yes: "
-		switch answer, err := screen.Ask(ctx, bufio.NewReader(e.in), e.err, question); {
+		question := "A backup of the state directory that is sound is better than a repair.\nMake a new journal of what is intact? Type yes: "
+		switch answer, err := e.ask(ctx, bufio.NewReader(e.in), question); {
 		case err != nil:
-			return err
+			return untouched(ctx, err)
 		case answer != screen.Yes:
-			return failf(exitRefused, "nothing was changed, as you said")
+			return failf(exitRefused, "not repaired, as you said: nothing was changed")
 		}
 	}
 	r, err := repair.Run(ctx, dir, w, f, e.now())

@@ -3,8 +3,8 @@ package cmd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -118,10 +118,8 @@ func (e *env) completeRuns(c *cobra.Command, args []string, _ string) ([]string,
 	if len(args) > 0 {
 		return nil, done
 	}
-	if e.dir != "" {
-		if err := os.Chdir(e.dir); err != nil {
-			return nil, done
-		}
+	if e.prepare(c) != nil {
+		return nil, done
 	}
 	dir, _ := e.whereabouts()
 	book, err := e.oldBook(c.Context(), dir)
@@ -142,8 +140,17 @@ func (e *env) completeRuns(c *cobra.Command, args []string, _ string) ([]string,
 
 // stopped replaces the error of something that a signal cut short.
 func stopped(ctx context.Context, err error) error {
-	if i, ok := cause(ctx); ok && err != nil {
+	var told *fault
+	if i, ok := cause(ctx); ok && err != nil && !(errors.As(err, &told) && told.code == i.code()) {
 		return &fault{code: i.code(), err: i}
+	}
+	return err
+}
+
+// untouched is stopped for what has changed nothing yet.
+func untouched(ctx context.Context, err error) error {
+	if i, ok := cause(ctx); ok && err != nil {
+		return &fault{code: i.code(), err: fmt.Errorf("%w: nothing was changed", i)}
 	}
 	return err
 }

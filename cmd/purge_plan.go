@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/mailblast/mailblast/delivery/journal"
 	"github.com/mailblast/mailblast/delivery/journal/lock"
@@ -25,7 +26,16 @@ type purging struct {
 type doomed struct {
 	info   journal.RunInfo
 	report *report.Report
+	holds  bool // it has some
 }
+
+// holding are the runs that have something to delete.
+func (p *purging) holding() []doomed {
+	return slices.DeleteFunc(slices.Clone(p.runs), func(d doomed) bool { return !d.holds })
+}
+
+// empty tells that there is nothing to delete.
+func (p *purging) empty() bool { return len(p.holding())+len(p.files) == 0 }
 
 func (p *purging) close() error {
 	var errs []error
@@ -131,13 +141,13 @@ func (e *env) doom(ctx context.Context, p *purging, info journal.RunInfo) (d doo
 	if err == nil {
 		d.report, err = report.Build(ctx, src)
 	}
-	if err == nil && d.open() {
-		waits, err = p.book.Holds(ctx, info)
+	if err == nil {
+		d.holds, err = p.book.Holds(ctx, info)
 	}
 	if err != nil {
 		return d, false, stateFault(err)
 	}
-	return d, waits, nil
+	return d, d.holds && d.open(), nil
 }
 
 // takes tells whether --before or --all means a run.

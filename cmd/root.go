@@ -82,9 +82,8 @@ func (e *env) root() *cobra.Command {
 			e.unsaid = err
 		}
 	})
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return failf(exitUsage, "%w", err).hinted("%s --help", c.CommandPath())
-	})
+	root.SetFlagErrorFunc(flagFault)
+	root.SetHelpCommand(e.helpCommand())
 	f := root.PersistentFlags()
 	f.BoolVarP(&e.quiet, "quiet", "q", false, "print errors only")
 	f.BoolVarP(&e.verbose, "verbose", "v", false, "say more: a line a minute without a terminal, one event a person with --json")
@@ -95,21 +94,26 @@ func (e *env) root() *cobra.Command {
 	root.AddGroup(&cobra.Group{ID: "campaign", Title: "Campaign:"}, &cobra.Group{ID: "results", Title: "Results:"}, &cobra.Group{ID: "servers", Title: "Servers:"})
 	root.AddCommand(e.initCommand(), e.checkCommand(), e.previewCommand(), e.sendCommand(), e.statusCommand(), e.reportCommand(),
 		e.suppressCommand(), e.purgeCommand(), e.journalCommand(), e.captureCommand(), e.versionCommand())
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
 	annotate(root)
 	return root
 }
 
 // prepare applies what holds for every command: environment twins of flags, and the directory.
 func (e *env) prepare(c *cobra.Command) error {
+	if c.Name() == cobra.ShellCompRequestCmd { // the command that is completed asks for it
+		return nil
+	}
 	var faults []error
 	c.Flags().VisitAll(func(f *pflag.Flag) {
 		name := "MAILBLAST_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		v, ok := e.lookup(name)
-		if !ok || v == "" || f.Changed || f.Name == "help" || f.Name == "chdir" {
+		if !ok || v == "" || f.Changed || f.Name == "help" {
 			return
 		}
 		if err := c.Flags().Set(f.Name, v); err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", name, err))
+			faults = append(faults, fmt.Errorf("%s: %w", name, valueFault(err)))
 		}
 	})
 	if len(faults) > 0 {
@@ -124,16 +128,6 @@ func (e *env) prepare(c *cobra.Command) error {
 	return nil
 }
 
-// usage makes a check of arguments end with the exit code for a wrong command line.
-func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(c *cobra.Command, args []string) error {
-		if err := check(c, args); err != nil {
-			return failf(exitUsage, "%w", err).hinted("%s --help", c.CommandPath())
-		}
-		return nil
-	}
-}
-
 const exits = "exit codes"
 
 // codes lists the exit codes a command can end with, for its help.
@@ -145,10 +139,16 @@ func codes(cs ...int) map[string]string {
 	return map[string]string{exits: b.String()}
 }
 
-// annotate gives cobra's own commands the annotations that the help template asks for.
+// annotate gives cobra's own commands the annotations that the help template asks for, and our words for wrong arguments.
 func annotate(c *cobra.Command) {
 	if c.Annotations == nil {
 		c.Annotations = codes(exitOK, exitUsage)
+		if c.Args != nil {
+			c.Args = usage(c.Args)
+		}
+		if !c.Runnable() {
+			c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+		}
 	}
 	for _, sub := range c.Commands() {
 		annotate(sub)
