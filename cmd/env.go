@@ -32,7 +32,8 @@ type env struct {
 	host             string
 	installation     string // what tells this machine from others; empty: not known
 	pid              int
-	files            int // that may be open at once; 0: not known
+	files            int      // that may be open at once; 0: not known
+	verb             []string // the command that runs, such as journal export
 	quiet, noColor   bool
 	verbose          bool
 	envFile, stateIn string

@@ -25,7 +25,7 @@ func (e *env) past(ctx context.Context, args []string) (*past, error) {
 	dir, name := e.whereabouts()
 	book, err := e.oldBook(ctx, dir)
 	if err != nil {
-		return nil, err
+		return nil, e.insteadOfRun(dir, args, err)
 	}
 	info, err := e.lookUp(ctx, book, dir, name, args)
 	if err != nil {
@@ -44,6 +44,7 @@ func (e *env) lookUp(ctx context.Context, book *journal.Book, dir, campaign stri
 	switch {
 	case errors.Is(err, journal.ErrNoRun) && len(args) > 0:
 		err = failf(exitNoInput, "%s: there is no such run in %s", args[0], dir).hinted("the latest one: %s", e.typed("status"))
+		err = e.insteadOfRun(dir, args, err)
 	case errors.Is(err, journal.ErrNoRun) && campaign != "":
 		err = failf(exitNoInput, "%s: nothing was sent yet", campaign).hinted("rehearsals are not remembered; send it with: %s", e.typed("send"))
 	case errors.Is(err, journal.ErrNoRun):

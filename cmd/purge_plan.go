@@ -51,7 +51,7 @@ func (p *purging) close() error {
 func (e *env) toPurge(ctx context.Context, o purgeOptions) (*purging, error) {
 	dir, campaign := e.whereabouts()
 	if err := oldState(dir); err != nil {
-		return nil, err
+		return nil, e.insteadOfRun(dir, o.run, err)
 	}
 	held, err := e.lockAll(ctx, dir)
 	if err != nil {

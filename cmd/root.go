@@ -105,6 +105,7 @@ func (e *env) prepare(c *cobra.Command) error {
 	if c.Name() == cobra.ShellCompRequestCmd { // the command that is completed asks for it
 		return nil
 	}
+	e.verb = strings.Fields(c.CommandPath())[1:]
 	var faults []error
 	c.Flags().VisitAll(func(f *pflag.Flag) {
 		name := "MAILBLAST_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))

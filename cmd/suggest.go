@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"path/filepath"
 	"strings"
 
 	"github.com/mailblast/mailblast/cmd/campaign"
@@ -58,11 +57,7 @@ func (p *pipeline) lookBack() string {
 	if p.stateIn != "" || campaign.StateDir(here) == p.c.State {
 		return p.typed("report")
 	}
-	state := p.c.State
-	if rel, err := filepath.Rel(here, state); err == nil && filepath.IsLocal(rel) {
-		state = rel
-	}
-	return p.typed("report", "--state", state)
+	return p.typed("report", "--state", nearby(p.c.State))
 }
 
 // afterRehearsal is what to do after a run of which nothing is remembered.

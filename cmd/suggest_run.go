@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -76,4 +77,44 @@ func (e *env) unended(dir string, run journal.RunInfo) string {
 func (e *env) reading(dir string, info journal.RunInfo) report.TextOptions {
 	send, about := e.goOn(dir, info.Campaign, info.Key)
 	return report.TextOptions{Send: send, About: about, Report: e.typed("report")}
+}
+
+// insteadOfRun is for a file or a folder that was given in place of a run: the error that nothing is known of it says then how that
+// campaign's run is called.
+func (e *env) insteadOfRun(dir string, args []string, err error) error {
+	var missing *fault
+	if len(args) == 0 || !errors.As(err, &missing) || missing.code != exitNoInput {
+		return err
+	}
+	info, gone := os.Stat(args[0])
+	if args[0] == "" || gone != nil {
+		return err
+	}
+	kind := "file"
+	if info.IsDir() {
+		kind = "folder"
+	}
+	if ok, look := journal.Exists(dir); e.stateIn != "" && (look != nil || !ok) {
+		return err // the state that was named
+	}
+	f := failf(exitNoInput, "%s: it is a %s, not the name of a run", args[0], kind)
+	c, unread := campaign.Load(file(args), campaign.Options{Env: e.lookup, EnvFile: e.envFile})
+	switch {
+	case unread != nil:
+		return f.hinted("a run is called as its campaign is, or CAMPAIGN/KEY; the latest one: %s", e.typed("status"))
+	case e.stateIn == "" && c.State != dir:
+		if ok, err := journal.Exists(c.State); err != nil || !ok {
+			return f.hinted("nothing was sent yet of its campaign, %s; rehearsals are not remembered", c.Name)
+		}
+		return f.hinted("its campaign is %s: %s", c.Name, e.typed(append(e.verb, "--state", nearby(c.State), c.Name)...))
+	}
+	return f.hinted("its campaign is %s: %s", c.Name, e.typed(append(e.verb, c.Name)...))
+}
+
+// nearby is a path as it would be typed here.
+func nearby(path string) string {
+	if rel, err := filepath.Rel(absolute("."), path); err == nil && filepath.IsLocal(rel) {
+		return rel
+	}
+	return path
 }
