@@ -32,8 +32,9 @@ type env struct {
 	host             string
 	installation     string // what tells this machine from others; empty: not known
 	pid              int
-	files            int      // that may be open at once; 0: not known
-	verb             []string // the command that runs, such as journal export
+	files            int               // that may be open at once; 0: not known
+	openable         func(n int) error // whether n more files may be open at once; nil: not known
+	verb             []string          // the command that runs, such as journal export
 	quiet, noColor   bool
 	verbose          bool
 	envFile, stateIn string
@@ -59,7 +60,7 @@ func process() *env {
 			return w
 		},
 		lookup: os.LookupEnv, signals: sigs, now: time.Now, opener: openFile, version: version(), host: host, installation: installation(), pid: os.Getpid(),
-		files: openFiles(),
+		files: openFiles(), openable: openable,
 	}
 }
 

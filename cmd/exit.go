@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-	"syscall"
 
 	"github.com/mailblast/mailblast/composer/rows"
 	"github.com/mailblast/mailblast/composer/rows/guard"
@@ -117,8 +116,8 @@ func judge(err error) *fault {
 		lost   *guard.LostError
 		halt   *delivery.Halt
 	)
-	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) { // whichever file it was that could not be opened
-		return failf(exitIO, "%w", err).hinted("allow this process more open files: ulimit -n 1024")
+	if fewFiles(err) {
+		return failf(exitIO, "%w", err).hinted(moreFiles)
 	}
 	if errors.As(err, &f) {
 		return onDiskToo(f)

@@ -105,6 +105,11 @@ func (e *env) prepare(c *cobra.Command) error {
 	if c.Name() == cobra.ShellCompRequestCmd { // the command that is completed asks for it
 		return nil
 	}
+	if c.Parent() != c.Root() || !slices.Contains([]string{"version", "help", "completion"}, c.Name()) {
+		if err := e.scarce(leastFiles); err != nil {
+			return err
+		}
+	}
 	e.verb = strings.Fields(c.CommandPath())[1:]
 	var faults []error
 	c.Flags().VisitAll(func(f *pflag.Flag) {
