@@ -173,6 +173,8 @@ func distrusted(err error) *fault {
 		return &fault{code: exitIO, err: err, hint: "look closer with: ", then: []string{"journal", "check"}}
 	case errors.As(err, &newer):
 		return &fault{code: exitIO, err: newer, hint: "use the newer version of mailblast"}
+	case errors.As(err, &lost) && lost.Missing && len(lost.Runs) == 0:
+		return failf(exitRefused, "%w", lost).hinted(nothingLeft)
 	case errors.As(err, &lost):
 		return &fault{code: exitRefused, err: lost, hint: "restore the state directory, or hold everybody of these runs with: ",
 			then: []string{"journal", "repair"}}
@@ -183,6 +185,9 @@ func distrusted(err error) *fault {
 	}
 	return nil
 }
+
+// nothingLeft is what to do when a journal is lost with all that could tell of it.
+const nothingLeft = "restore the state directory from a backup; without one, send on a terminal: it asks whether to begin anew, and everybody gets their mail again"
 
 // halted is what a server's refusal of us means for the user.
 func halted(h *delivery.Halt) *fault {

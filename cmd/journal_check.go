@@ -68,8 +68,11 @@ func (e *env) runJournalCheck(ctx context.Context, asJSON bool) (err error) {
 	if err != nil || f.Sound() {
 		return err
 	}
-	return failf(exitIO, "%s is damaged: %s", f.File, plural(len(f.Faults), "fault")).
-		hinted("make a new journal of what is intact with: %s", e.typed("journal", "repair"))
+	damaged := failf(exitIO, "%s is damaged: %s", f.File, plural(len(f.Faults), "fault"))
+	if nothing := lostAll(f); nothing != nil {
+		return damaged.hinted("%s", nothing.hint)
+	}
+	return damaged.hinted("make a new journal of what is intact with: %s", e.typed("journal", "repair"))
 }
 
 func (e *env) printFinding(f *salvage.Finding) {

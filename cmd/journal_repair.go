@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -81,6 +83,9 @@ func (e *env) found(ctx context.Context, dir string, f func(*salvage.Wreck, *sal
 
 func (e *env) repair(ctx context.Context, dir string, w *salvage.Wreck, f *salvage.Finding, yes bool) error {
 	e.printFinding(f)
+	if nothing := lostAll(f); nothing != nil {
+		return nothing
+	}
 	if !yes {
 		if !e.inTTY || !e.errTTY {
 			return failf(exitRefused, "nobody is there to be asked: nothing was changed").hinted("%s", e.typed("journal", "repair", "--yes"))
@@ -94,12 +99,21 @@ func (e *env) repair(ctx context.Context, dir string, w *salvage.Wreck, f *salva
 		}
 	}
 	r, err := repair.Run(ctx, dir, w, f, e.now())
-	switch {
-	case errors.Is(err, repair.ErrNothing):
-		return failf(exitIO, "%s: %w", f.File, err).hinted("restore the state directory from a backup")
-	case err != nil:
+	if err != nil {
 		return e.wreckFault(dir, err)
 	}
 	e.printRepaired(f, r)
 	return nil
+}
+
+// lostAll is the error that no repair can make anything of a journal; nil: one can. No hint leads back to repair then.
+func lostAll(f *salvage.Finding) *fault {
+	if f.Sound() || !f.Nothing() {
+		return nil
+	}
+	lost := failf(exitIO, "%s: %w", f.File, repair.ErrNothing)
+	if info, err := os.Stat(f.File); err != nil || info.Size() <= 1 { // as good as missing, see store.Open
+		return lost.hinted(nothingLeft)
+	}
+	return lost.hinted("restore the state directory from a backup; without one, put %s elsewhere: a send then begins anew, and everybody gets their mail again", filepath.Base(f.File))
 }

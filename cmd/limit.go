@@ -76,4 +76,6 @@ func openable(n int) (err error) {
 const moreFiles = "allow this process more open files: ulimit -n 1024"
 
 // fewFiles tells of an error that there are no more files to be had, whichever it was that could not be opened.
-func fewFiles(err error) bool { return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) }
+func fewFiles(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}

@@ -3,6 +3,7 @@ package cmd
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 // Whatever is mistyped, of whichever command, is told in our words, with what was probably meant.
@@ -67,7 +68,7 @@ func TestMistypedVariable(t *testing.T) {
 // ran runs a command line that needs no process of its own, and gives its exit code and what it said.
 func ran(args []string, vars map[string]string) (code int, out, err string) {
 	var o, e strings.Builder
-	code = (&env{args: args, in: strings.NewReader(""), out: &o, err: &e, width: func() int { return 80 },
+	code = (&env{args: args, in: strings.NewReader(""), out: &o, err: &e, width: func() int { return 80 }, now: time.Now,
 		lookup: func(name string) (string, bool) { v, ok := vars[name]; return v, ok }}).main()
 	return code, o.String(), e.String()
 }

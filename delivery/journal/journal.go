@@ -117,7 +117,7 @@ func Exists(dir string) (bool, error) {
 			return err == nil, err
 		}
 	}
-	return false, nil
+	return store.Told(dir)
 }
 
 func (b *Book) read() *sqlx.DB { return b.store.Reader() }

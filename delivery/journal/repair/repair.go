@@ -54,7 +54,7 @@ type repairing struct {
 // is salvage.ErrBusy when somebody wrote to it all the same.
 func Run(ctx context.Context, dir string, w *salvage.Wreck, f *salvage.Finding, now time.Time) (Result, error) {
 	r := &repairing{w: w, f: f, now: now, dir: filepath.Join(dir, draft), r: Result{Kept: map[string]int64{}, Unknown: map[string]int{}}}
-	if f.Schema == 1 || len(f.Runs) == 0 && f.Commits == 0 && f.Suppressed == 0 {
+	if f.Nothing() {
 		return r.r, ErrNothing
 	}
 	err := r.make(ctx)
