@@ -11,7 +11,7 @@ import (
 
 // outFile is a file that somebody asked for, while it is written.
 type outFile struct {
-	*os.File
+	file *os.File
 	path string // where it goes
 	live bool   // it is there already; else it lies beside it until it is whole
 }
@@ -43,7 +43,7 @@ func openOutFile(path string) (*outFile, error) {
 	if _, linked := os.Lstat(path); regular || errors.Is(linked, fs.ErrNotExist) {
 		f, err := os.OpenFile(filepath.Join(filepath.Dir(path), ".mailblast."+rand.Text()+".new"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err == nil || !regular || !errors.Is(err, fs.ErrPermission) {
-			return &outFile{File: f, path: path}, at(path, err)
+			return &outFile{file: f, path: path}, at(path, err)
 		}
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
@@ -52,25 +52,25 @@ func openOutFile(path string) (*outFile, error) {
 			err = errors.Join(err, f.Close())
 		}
 	}
-	return &outFile{File: f, path: path, live: true}, err
+	return &outFile{file: f, path: path, live: true}, err
 }
 
 func (f *outFile) Write(b []byte) (int, error) {
-	n, err := f.File.Write(b)
+	n, err := f.file.Write(b)
 	return n, at(f.path, err)
 }
 
 // keep puts the file into its place.
 func (f *outFile) keep() error {
 	if f.live {
-		return f.Close()
+		return f.file.Close()
 	}
-	err := f.Sync()
+	err := f.file.Sync()
 	if err == nil {
-		err = f.Close()
+		err = f.file.Close()
 	}
 	if err == nil {
-		err = os.Rename(f.Name(), f.path)
+		err = os.Rename(f.file.Name(), f.path)
 	}
 	if err != nil {
 		return errors.Join(at(f.path, err), f.discard())
@@ -80,14 +80,14 @@ func (f *outFile) keep() error {
 
 // discard does away with what was written.
 func (f *outFile) discard() error {
-	err := f.Close()
+	err := f.file.Close()
 	if errors.Is(err, os.ErrClosed) {
 		err = nil
 	}
 	if f.live {
 		return err
 	}
-	return errors.Join(err, os.Remove(f.Name()))
+	return errors.Join(err, os.Remove(f.file.Name()))
 }
 
 // at names the place of a file in its error: whoever reads it knows of none beside it.

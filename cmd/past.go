@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 
 	"github.com/spf13/cobra"
@@ -137,21 +136,4 @@ func (e *env) completeRuns(c *cobra.Command, args []string, _ string) ([]string,
 		names = append(names, i.Name())
 	}
 	return names, done
-}
-
-// stopped replaces the error of something that a signal cut short.
-func stopped(ctx context.Context, err error) error {
-	var told *fault
-	if i, ok := cause(ctx); ok && err != nil && !(errors.As(err, &told) && told.code == i.code()) {
-		return &fault{code: i.code(), err: i}
-	}
-	return err
-}
-
-// untouched is stopped for what has changed nothing yet.
-func untouched(ctx context.Context, err error) error {
-	if i, ok := cause(ctx); ok && err != nil {
-		return &fault{code: i.code(), err: fmt.Errorf("%w: nothing was changed", i)}
-	}
-	return err
 }

@@ -141,17 +141,6 @@ func (e *env) purge(ctx context.Context, p *purging, unasked bool) error {
 	return e.tellLeft(p)
 }
 
-// tellLeft names what nobody can judge but the user.
-func (e *env) tellLeft(p *purging) error {
-	if len(p.spared) > 0 {
-		e.tell("not at their end, and not purged: %s\n", listed(p.spared))
-	}
-	if len(p.left) > 0 {
-		e.tell("left alone, as mailblast did not write it or it is of other runs, too; look whether it names people: %s\n", listed(folded(p.left)))
-	}
-	return nil
-}
-
 // withoutList takes the fingerprint of the list out of what a run was made from; the name of the key stays.
 func withoutList(source string) string {
 	if at := strings.LastIndexByte(source, ' '); at >= 0 {

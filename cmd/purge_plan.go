@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/mailblast/mailblast/delivery/journal"
 	"github.com/mailblast/mailblast/delivery/journal/lock"
@@ -21,21 +20,6 @@ type purging struct {
 	spared []string // runs that began before the day of --before and are not at their end
 	barred int      // entries of the suppression list
 }
-
-// doomed is a run whose recipients' data is deleted.
-type doomed struct {
-	info   journal.RunInfo
-	report *report.Report
-	holds  bool // it has some
-}
-
-// holding are the runs that have something to delete.
-func (p *purging) holding() []doomed {
-	return slices.DeleteFunc(slices.Clone(p.runs), func(d doomed) bool { return !d.holds })
-}
-
-// empty tells that there is nothing to delete.
-func (p *purging) empty() bool { return len(p.holding())+len(p.files) == 0 }
 
 func (p *purging) close() error {
 	var errs []error
@@ -148,18 +132,4 @@ func (e *env) doom(ctx context.Context, p *purging, info journal.RunInfo) (d doo
 		return d, false, stateFault(err)
 	}
 	return d, d.holds && d.open(), nil
-}
-
-// takes tells whether --before or --all means a run.
-func (o purgeOptions) takes(info journal.RunInfo) bool {
-	end := info.Finished
-	if end.IsZero() {
-		end = info.Started
-	}
-	return o.all || end.Before(o.day)
-}
-
-// open tells that the run may have to be gone on with.
-func (d doomed) open() bool {
-	return d.report.Finished == nil || d.report.Pending+d.report.Unknown > 0
 }

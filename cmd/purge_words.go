@@ -9,11 +9,6 @@ import (
 	"github.com/mailblast/mailblast/cmd/screen"
 )
 
-func (d doomed) unfinished() string {
-	r := d.report
-	return fmt.Sprintf("%s pending, %s of them deferred, %s unknown", screen.Comma(r.Pending), screen.Comma(r.Deferred), screen.Comma(r.Unknown))
-}
-
 // describe says what is deleted, what is lost by it, and what stays, in lines of that width; 0 is without end.
 func (p *purging) describe(w io.Writer, width int) error {
 	var b strings.Builder
@@ -73,4 +68,15 @@ func folded(names []string) (short []string) {
 		}
 	}
 	return short
+}
+
+// tellLeft names what nobody can judge but the user.
+func (e *env) tellLeft(p *purging) error {
+	if len(p.spared) > 0 {
+		e.tell("not at their end, and not purged: %s\n", listed(p.spared))
+	}
+	if len(p.left) > 0 {
+		e.tell("left alone, as mailblast did not write it or it is of other runs, too; look whether it names people: %s\n", listed(folded(p.left)))
+	}
+	return nil
 }

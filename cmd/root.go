@@ -160,30 +160,3 @@ func annotate(c *cobra.Command) {
 		annotate(sub)
 	}
 }
-
-// helpTemplate leads with examples and ends with exit codes.
-const helpTemplate = `{{.Short}}.
-
-{{if .HasExample}}Examples:
-{{.Example}}
-
-{{end}}{{with .Long}}{{. | trimTrailingWhitespaces}}
-
-{{end}}Usage: {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND{{else}}{{.UseLine}}{{end}}
-{{if .HasAvailableSubCommands}}{{$cmds := .Commands}}{{range $group := .Groups}}
-{{.Title}}{{range $cmds}}{{if and (eq .GroupID $group.ID) .IsAvailableCommand}}
-  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}
-{{end}}{{if not .AllChildCommandsHaveGroup}}
-Other:{{range $cmds}}{{if and (eq .GroupID "") (or .IsAvailableCommand (eq .Name "help"))}}
-  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}
-{{end}}{{end}}{{if .HasAvailableLocalFlags}}
-Flags:
-{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}
-{{end}}{{if .HasAvailableInheritedFlags}}
-Global flags:
-{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}
-{{end}}
-Exit codes:
-{{index .Annotations "exit codes"}}{{if not .HasParent}}
-Every flag can be given as a variable too: --max-connections 5 is MAILBLAST_MAX_CONNECTIONS=5.
-{{end}}`

@@ -142,36 +142,3 @@ func valueFault(err error) error {
 	}
 	return fmt.Errorf("--%s %q: %w", f.Name, value.GetValue(), errors.Unwrap(value))
 }
-
-// helpCommand is cobra's, but it says so when there is no such command.
-func (e *env) helpCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "help [COMMAND]",
-		Short:   "Tell about a command",
-		Example: "  mailblast help send\n  mailblast help journal repair",
-		ValidArgsFunction: func(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-			about, rest, err := c.Root().Find(args)
-			if err != nil || len(rest) > 0 {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			var names []string
-			for _, sub := range about.Commands() {
-				if offered(sub) {
-					names = append(names, sub.Name()+"\t"+sub.Short)
-				}
-			}
-			return names, cobra.ShellCompDirectiveNoFileComp
-		},
-		RunE: func(c *cobra.Command, args []string) error {
-			about, rest, err := c.Root().Find(args)
-			switch {
-			case err != nil:
-				return failf(exitUsage, "%w", err).hinted("%s --help", c.Root().Name())
-			case len(rest) > 0:
-				return unknown(about, rest[0])
-			}
-			about.InitDefaultHelpFlag()
-			return about.Help()
-		},
-	}
-}
