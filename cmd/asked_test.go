@@ -112,6 +112,8 @@ func TestAsked(t *testing.T) {
 	s.write("list.csv", list("ana@x.test", "dan@x.test"))
 	s.run("send").exits(exitRefused).says("journal.db: last sent from the machine laptop, this is ", "hint: make sure that no copy")
 	s.onTerminal("no\n", "send", "-y").exits(exitRefused).says("Go on from here? Type yes")
+	s.onTerminal("yes\nno\n", "send").exits(exitRefused).says("Go on from here? Type yes", "Send to 1 person? Type yes", "not sent, as you said")
+	s.run("send").exits(exitRefused).says("journal.db: last sent from the machine laptop, this is ")
 	s.onTerminal("yes\n", "send", "-y").exits(exitOK)
 	accepted(7)
 	s.run("send").exits(exitOK)

@@ -112,6 +112,6 @@ func (e *env) runCapture(ctx context.Context, o captureOptions) (err error) {
 		return ioFault(err)
 	}
 	n := s.Stats()
-	e.say("%s messages to %s recipients, %s refused\n", screen.Comma(int(n.Messages)), screen.Comma(int(n.Recipients)), screen.Comma(int(n.Refused)))
+	e.say("%s to %s, %s refused\n", plural(int(n.Messages), "message"), plural(int(n.Recipients), "recipient"), screen.Comma(int(n.Refused)))
 	return nil
 }

@@ -36,7 +36,7 @@ func (e *env) checkCommand() *cobra.Command {
 		Args:        usage(cobra.MaximumNArgs(1)),
 		Annotations: codes(exitOK, exitUsage, exitData, exitNoInput, exitUnavailable, exitIO, exitRefused, exitDenied, exitInterrupted),
 		RunE: func(c *cobra.Command, args []string) error {
-			o.file = file(args)
+			o.file = e.given(args)
 			return e.machine(o.json, func() error { return e.runCheck(c.Context(), o) })
 		},
 	}
@@ -74,6 +74,7 @@ func (k *checkup) run(ctx context.Context) (err error) {
 	if err != nil {
 		return k.found(err)
 	}
+	k.env.state = c.State
 	for _, w := range c.Warnings {
 		k.warn("%s", w.Format())
 	}

@@ -36,10 +36,10 @@ func (k *checkup) letters(ctx context.Context) error {
 		k.ok("all %s can be rendered (%s, largest %s)", plural(t.rendered, "letter"), time.Since(start).Round(100*time.Millisecond), bytesText(t.largest))
 	}
 	if n := t.by[delivery.ClassSuppressed]; n > 0 {
-		k.ok("%s suppressed, left out   (mailblast check --show skipped)", screen.Comma(n))
+		k.ok("%s suppressed, left out   (%s)", screen.Comma(n), k.env.onFile("check", "--show", "skipped"))
 	}
 	if skips := t.skips(); skips != "" {
-		k.warn("%s → will be skipped   (mailblast check --show skipped)%s", skips, t.skipped)
+		k.warn("%s → will be skipped   (%s)%s", skips, k.env.onFile("check", "--show", "skipped"), t.skipped)
 	}
 	k.warnOdd(t)
 	if n := k.rows.Len(); n > 0 && t.by[delivery.ClassInvalid] == n {

@@ -144,7 +144,7 @@ func (k *checkup) warnOdd(t *tally) {
 	for i, x := range t.odd {
 		if x.n > 0 {
 			k.warnings++
-			text := k.looking[i].count(x.n) + "   (mailblast check --show warnings)" + x.String()
+			text := fmt.Sprintf("%s   (%s)%s", k.looking[i].count(x.n), k.env.onFile("check", "--show", "warnings"), x.String())
 			k.print(finding{Level: "warning", Text: text, Kind: k.looking[i].kind, Count: x.n})
 		}
 	}

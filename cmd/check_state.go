@@ -10,7 +10,7 @@ import (
 
 // state looks at where a send would remember.
 func (k *checkup) state(context.Context) error {
-	if _, err := secret(k.c, true); err != nil {
+	if _, _, err := secret(k.c, true); err != nil {
 		if err := k.found(err); err != nil {
 			return err
 		}

@@ -59,5 +59,5 @@ func bytesText(n int64) string {
 	case n >= 10_000:
 		return fmt.Sprintf("%d KB", n/1000)
 	}
-	return fmt.Sprintf("%d octets", n)
+	return plural(int(n), "octet")
 }

@@ -95,7 +95,7 @@ func (d *desk) compile() (err error) {
 // compose makes the composer, which knows what each row's letter carries of its own. The secret is that of the state, or
 // one to throw away where there is none yet.
 func (d *desk) compose() error {
-	key, err := secret(d.c, true)
+	key, _, err := secret(d.c, true)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,9 @@ import (
 )
 
 // A rehearsal goes to its capture server and to nobody else: no mail server is dialled, no name is looked up, nothing else is
-// connected to. The name server and the mail servers say so, and, where it can be had, so does the system: strace.
+// connected to. The name server and the mail servers say so, which needs nothing but Go; and, where it can be had, so does the system:
+// strace, which is shown to see mail that does leave. TestFaultRehearsalStaysHere has what this has not: a list from a database, which
+// alone may be reached as well, and a way out with a login.
 func TestRehearsalStaysHere(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "a.test. MX 10 mx.a.test.", "mx.a.test. A 127.0.0.2", "relay.test. A 127.0.0.2", "acme.test. A 127.0.0.2")

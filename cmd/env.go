@@ -39,7 +39,8 @@ type env struct {
 	verbose          bool
 	envFile, stateIn string
 	dir              string
-	unsaid           error // why standard output does not have all that was said
+	file, state      string // the campaign that the command was given, if it takes one, and its state directory
+	unsaid           error  // why standard output does not have all that was said
 }
 
 // process gives the state of this process. Its SIGPIPE is ignored, so that sending goes on when the reader of our output

@@ -50,6 +50,7 @@ type fault struct {
 	said string // with a nil err: what was said, for machines
 	hint string
 	then []string // words of a command of ours that ends the hint; it is told as it would be typed here
+	test bool     // check tells when it is mended; the hint says so
 
 	summed bool // the summary has been printed, which says it all to machines
 }
@@ -93,10 +94,23 @@ func (e *env) explain(err error) int {
 
 // hint is what to do about a fault, with its command.
 func (e *env) hint(f *fault) string {
-	if len(f.then) == 0 {
-		return f.hint
+	hint := f.hint
+	if len(f.then) > 0 {
+		hint += e.onState(f.then...)
 	}
-	return f.hint + e.typed(f.then...)
+	if !f.test {
+		return hint
+	}
+	if hint != "" {
+		hint += "; "
+	}
+	return hint + "test with: " + e.onFile("check")
+}
+
+// tested has the hint end with how to see that all is well again.
+func (f *fault) tested() *fault {
+	f.test = true
+	return f
 }
 
 // lookOn is the command that tells how far the holder of a lock has got.
@@ -192,18 +206,18 @@ const nothingLeft = "restore the state directory from a backup; without one, sen
 // halted is what a server's refusal of us means for the user.
 func halted(h *delivery.Halt) *fault {
 	if h.Code/100 == 4 && (h.Stage == delivery.StageAuth || h.Stage == delivery.StageTLS) { // 454 (RFC 4954 §6, RFC 3207 §4)
-		return failf(exitUnavailable, "%s cannot let us in for now: %s", h.Host, said(h)).hinted("ask whoever runs that server; test with: mailblast check")
+		return failf(exitUnavailable, "%s cannot let us in for now: %s", h.Host, said(h)).hinted("ask whoever runs that server").tested()
 	}
 	switch h.Stage {
 	case delivery.StageAuth:
 		if h.Code == 0 { // we did not try
-			return failf(exitDenied, "%s: %s", h.Host, h.Text).hinted("smtp: in campaign.yaml; test with: mailblast check")
+			return failf(exitDenied, "%s: %s", h.Host, h.Text).hinted("smtp: in the campaign").tested()
 		}
-		return failf(exitDenied, "%s refused the login: %s", h.Host, said(h)).hinted("check user and password; test with: mailblast check")
+		return failf(exitDenied, "%s refused the login: %s", h.Host, said(h)).hinted("check user and password").tested()
 	case delivery.StageTLS:
-		return failf(exitDenied, "%s: no safe TLS: %s", h.Host, said(h)).hinted("smtp: tls and ca_file in campaign.yaml; test with: mailblast check")
+		return failf(exitDenied, "%s: no safe TLS: %s", h.Host, said(h)).hinted("smtp: tls and ca_file in the campaign").tested()
 	case delivery.StageConnect, delivery.StageResolve:
-		return failf(exitUnavailable, "%s cannot be reached: %s", h.Host, said(h)).hinted("test with: mailblast check")
+		return failf(exitUnavailable, "%s cannot be reached: %s", h.Host, said(h)).tested()
 	}
 	return failf(exitDenied, "%s refuses our mail: %s", h.Host, said(h)).hinted("ask whoever runs that server")
 }

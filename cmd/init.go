@@ -90,8 +90,8 @@ func (e *env) runInit(o initOptions) error {
 		return err
 	}
 	e.say("wrote %s in %s\n\nnext:\n", strings.Join(made, ", "), o.dir)
-	if o.dir != "." {
-		e.say("  cd %s\n", o.dir)
+	if there := e.seen(o.dir); there != "." {
+		e.say("  cd %s\n", shellWord(there))
 	}
 	if slices.Contains(files, "seed.sql") {
 		e.say("  echo 'DATABASE_URL=postgres://user:password@host/database' > .env; chmod 600 .env\n" +

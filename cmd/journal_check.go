@@ -108,6 +108,9 @@ func runLine(r *salvage.Run) string {
 		line += fmt.Sprintf("; sent %s, failed %s, unknown %s, suppressed %s, skipped %s, open %s", screen.Comma(s.Sent), screen.Comma(s.Failed),
 			screen.Comma(s.Unknown), screen.Comma(s.Suppressed), screen.Comma(s.Skipped), screen.Comma(s.Open))
 	}
+	if r.OnWire > 0 && !r.Doubt {
+		line += fmt.Sprintf("; %s on the wire when it was cut off: unknown at the next send", verb(r.OnWire, "was", "were"))
+	}
 	if r.Doubt {
 		line += "; who has no outcome is in doubt"
 	}

@@ -173,13 +173,7 @@ func TestFaultKillInRepair(t *testing.T) {
 	dir, peer := p.damaged(t)
 	accepted, killed := peer.Accepted(), 0
 	for _, at := range repairs(rng) {
-		again := t.TempDir()
-		if err := os.CopyFS(again, os.DirFS(dir)); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chmod(filepath.Join(again, ".mailblast"), 0o700); err != nil {
-			t.Fatal(err)
-		}
+		again := twin(t, dir)
 		call := p.killedAt(t, again, at, "journal", "repair", "--yes")
 		if call != "" {
 			killed++

@@ -106,13 +106,7 @@ func TestFaultKillInReplay(t *testing.T) {
 	const sent = 4 * campaignConnections
 	killed := 0
 	for _, at := range places(rng) {
-		again := t.TempDir()
-		if err := os.CopyFS(again, os.DirFS(dir)); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chmod(filepath.Join(again, ".mailblast"), 0o700); err != nil {
-			t.Fatal(err)
-		}
+		again := twin(t, dir)
 		var calls []string
 		for range 2 { // the second time what the first has left
 			if call := p.killedAt(t, again, at); call != "" {
@@ -135,6 +129,19 @@ func TestFaultKillInReplay(t *testing.T) {
 	t.Attr("fault", "R3 kill during the journal's replay, at its writes")
 	t.Attr("expected", "the replay is idempotent")
 	t.Attr("seen", fmt.Sprintf("killed at %d places: always %d sent, %d unknown, none sent again", killed, sent, campaignConnections))
+}
+
+// twin is a copy of a campaign's folder, with its state, for a process that is killed in it.
+func twin(t *testing.T, dir string) string {
+	t.Helper()
+	again := t.TempDir()
+	if err := os.CopyFS(again, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Join(again, ".mailblast"), 0o700); err != nil { // which a copy is not
+		t.Fatal(err)
+	}
+	return again
 }
 
 // onWire makes a campaign whose process was killed when every connection had four letters accepted and answered, and a fifth

@@ -34,8 +34,14 @@ func newLedger(r *journal.Run, c *campaign.Campaign, people *screen.Events, alon
 const general = "general"
 
 // Past gives what became of deliveries before this process began.
-func (l *ledger) Past(ctx context.Context, ids []delivery.ID) ([]composer.Past, error) {
-	states, err := l.Lookup(ctx, ids)
+func (l *ledger) Past(ctx context.Context, ids []delivery.ID, to func(i int) string) ([]composer.Past, error) {
+	var who []string
+	if !l.Info().Doubt.IsZero() { // whoever is unknown for that is listed by name
+		for i := range ids {
+			who = append(who, to(i))
+		}
+	}
+	states, err := l.Lookup(ctx, ids, who...)
 	past := make([]composer.Past, len(states))
 	for i, s := range states {
 		past[i] = composer.Past(s)

@@ -37,7 +37,7 @@ func (e *env) afford(c *campaign.Campaign, o sendOptions, log *slog.Logger) erro
 	if most >= c.Connections {
 		return nil
 	}
-	log.Warn(fmt.Sprintf("this process may have no more than %d files open: %d connections at most, not %d; more with: ulimit -n", e.files, most, c.Connections))
+	log.Warn(fmt.Sprintf("this process may have no more than %d files open: %s at most, not %d; more with: ulimit -n", e.files, plural(most, "connection"), c.Connections))
 	c.Connections = most
 	return nil
 }

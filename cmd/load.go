@@ -17,15 +17,17 @@ import (
 
 const defaultFile = "campaign.yaml"
 
-// file gives the campaign an argument names: a file, or a folder with a campaign.yaml.
-func file(args []string) string {
-	if len(args) == 0 {
-		return defaultFile
+// given is the campaign that a command was given, which what is said to be run next names as well: a file, or a folder with a
+// campaign.yaml.
+func (e *env) given(args []string) string {
+	e.file = defaultFile
+	if len(args) > 0 {
+		e.file = args[0]
+		if info, err := os.Stat(args[0]); err == nil && info.IsDir() {
+			e.file = filepath.Join(args[0], defaultFile)
+		}
 	}
-	if info, err := os.Stat(args[0]); err == nil && info.IsDir() {
-		return filepath.Join(args[0], defaultFile)
-	}
-	return args[0]
+	return e.file
 }
 
 // load reads a campaign, and prints every fault of it.
@@ -39,10 +41,11 @@ func (e *env) load(path string, overrides ...campaign.Override) (*campaign.Campa
 	case errors.As(err, &faults):
 		return nil, e.faults(faults)
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, failf(exitNoInput, "%s: there is no such campaign", path).hinted("write one with: mailblast init")
+		return nil, failf(exitNoInput, "%s: there is no such campaign", path).hinted("write one with: %s", e.typed("init"))
 	case err != nil:
 		return nil, failf(exitNoInput, "%w", err)
 	}
+	e.state = c.State
 	if e.errTTY || e.verbose {
 		for _, w := range c.Warnings {
 			fmt.Fprintln(e.err, "warning: "+printableText(w.Format()))
@@ -56,11 +59,7 @@ func (e *env) faults(fs campaign.Faults) error {
 	for _, f := range fs {
 		fmt.Fprintln(e.err, printableText(f.Format()))
 	}
-	errs := "1 error"
-	if len(fs) != 1 {
-		errs = fmt.Sprintf("%d errors", len(fs))
-	}
-	fmt.Fprintf(e.err, "%s. Nothing was sent.\n", errs)
+	fmt.Fprintf(e.err, "%s. Nothing was sent.\n", plural(len(fs), "error"))
 	code := exitUsage // when all of them are on the command line
 	for _, f := range fs {
 		if !strings.HasPrefix(f.File, "--") {
@@ -145,7 +144,7 @@ func (e *env) source(c *campaign.Campaign) (rows.Source, error) {
 		return src, nil
 	}
 	if e.inTTY {
-		return src, failf(exitUsage, "recipients are read from standard input, which is a terminal here").hinted("mailblast send < customers.csv")
+		return src, failf(exitUsage, "recipients are read from standard input, which is a terminal here").hinted("%s < customers.csv", e.onFile("send"))
 	}
 	src.Path, src.Stdin = "", e.in
 	return src, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/mailblast/mailblast/cmd/campaign"
 	"github.com/mailblast/mailblast/cmd/screen"
@@ -43,8 +44,9 @@ type pipeline struct {
 	composer   *composer.Composer
 	dispatcher *delivery.Dispatcher
 	planned    composer.Plan
-	edited     []string // what was changed since the run was carried on last
-	found      int      // deliveries that became unknown before the sending: nobody knows what came of them
+	edited     []string  // what was changed since the run was carried on last
+	began      time.Time // when the sending began
+	found      int       // deliveries that became unknown before the sending: nobody knows what came of them
 	result     *report.Report
 	allowed    allowed                                             // what a person allowed
 	ask        func(context.Context, string) (yes bool, err error) // nil: nobody is there to ask

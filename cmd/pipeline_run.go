@@ -11,7 +11,7 @@ import (
 
 // begin finds or makes the run.
 func (p *pipeline) begin(ctx context.Context) (err error) {
-	s := journal.Spec{Campaign: p.c.Name, Key: p.runKey(ctx), Again: p.o.again != "", Secret: p.store.secret}
+	s := journal.Spec{Campaign: p.c.Name, Key: p.runKey(ctx), Again: p.o.again != ""}
 	if !p.rehearsal() {
 		if p.installation != "" {
 			s.Host = p.installation + " " + p.host
@@ -21,12 +21,21 @@ func (p *pipeline) begin(ctx context.Context) (err error) {
 		}
 	}
 	err = p.allowing(ctx, func() error {
-		if p.allowed.startOver && !p.allowed.plan && !p.store.trial {
+		orphan, err := p.store.orphan(ctx)
+		if err != nil {
+			return err
+		}
+		if (p.allowed.startOver || p.allowed.move || orphan) && !p.allowed.plan && !p.store.trial {
 			if err := p.store.swap(ctx); err != nil {
 				return err
 			}
 		}
-		s.StartOver, s.Move = p.allowed.startOver, p.allowed.move
+		if !p.store.trial {
+			if err := p.store.keepSecret(); err != nil {
+				return err
+			}
+		}
+		s.Secret, s.StartOver, s.Move = p.store.secret, p.allowed.startOver, p.allowed.move
 		p.run, err = p.store.book.Begin(ctx, s)
 		return err
 	})
@@ -34,6 +43,11 @@ func (p *pipeline) begin(ctx context.Context) (err error) {
 		return stateFault(err)
 	}
 	p.later(p.run.Close)
+	if p.c.OnUnknown != "resend" {
+		if err := p.run.Hold(ctx); err != nil {
+			return stateFault(err)
+		}
+	}
 	return nil
 }
 
@@ -58,8 +72,8 @@ func (p *pipeline) startOver(ctx context.Context) error {
 	return err
 }
 
-// allowed is what a person allows that would be refused otherwise. What it starts over is tried on a copy until the plan is
-// accepted.
+// allowed is what a person allows that would be refused otherwise. What comes of it is tried on a copy until the plan is accepted,
+// and so is what a new secret does to a journal that has runs.
 type allowed struct{ startOver, move, plan bool }
 
 // allowing calls f, and again with what a person allows: a journal that is lost, or that comes from another machine, may

@@ -46,7 +46,7 @@ func (e *env) previewCommand() *cobra.Command {
 		Args:        usage(cobra.MaximumNArgs(1)),
 		Annotations: codes(exitOK, exitUsage, exitData, exitNoInput, exitUnavailable, exitDenied, exitIO, exitInterrupted),
 		RunE: func(c *cobra.Command, args []string) error {
-			o.file = file(args)
+			o.file = e.given(args)
 			key, err := o.check()
 			if err != nil {
 				return err

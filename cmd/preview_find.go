@@ -48,8 +48,8 @@ func (d *desk) find(ctx context.Context, number int, key string) (p pick, err er
 	case number > 0:
 		return p, failf(exitData, "there is no row %d, the list has %d", number, n)
 	case key != "":
-		return p, failf(exitData, "%s is not in the list of %d rows, or its row cannot be sent", key, n).
-			hinted("rows that are skipped: mailblast check --show skipped")
+		return p, failf(exitData, "%s is not in the list of %s, or its row cannot be sent", key, plural(n, "row")).
+			hinted("rows that are skipped: %s", d.onFile("check", "--show", "skipped"))
 	case n == 0:
 		return p, failf(exitData, "the list is empty")
 	}

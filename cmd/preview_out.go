@@ -67,7 +67,7 @@ func writeLetter(root *os.Root, name string, body delivery.Body, w *bufio.Writer
 // leftOut tells of the rows that got no letter.
 func (d *desk) leftOut(t *tally) error {
 	if skips := t.skips(); skips != "" {
-		d.say("left out: %s   (mailblast check --show skipped)%s\n", skips, printableText(t.skipped.String()))
+		d.say("left out: %s   (%s)%s\n", skips, d.onFile("check", "--show", "skipped"), printableText(t.skipped.String()))
 	}
 	if t.failed.n == 0 {
 		return nil
@@ -91,7 +91,7 @@ func (d *desk) counting(n *atomic.Int64) (stop func()) {
 				fmt.Fprint(d.err, "\r\x1b[K")
 				return
 			case <-tick.C:
-				fmt.Fprintf(d.err, "\r%s letters of %s\x1b[K", screen.Comma(int(n.Load())), plural(d.rows.Len(), "row"))
+				fmt.Fprintf(d.err, "\r%s of %s\x1b[K", plural(int(n.Load()), "letter"), plural(d.rows.Len(), "row"))
 			}
 		}
 	}()

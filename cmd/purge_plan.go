@@ -121,7 +121,7 @@ func (e *env) choose(ctx context.Context, p *purging, o purgeOptions, named *jou
 // doom looks at a run that is to be purged. It waits while it has something to purge and is not at its end.
 func (e *env) doom(ctx context.Context, p *purging, info journal.RunInfo) (d doomed, waits bool, err error) {
 	d.info = info
-	src, err := e.reportSource(ctx, p.book, info)
+	src, err := e.reportSource(ctx, p.book, p.dir, info)
 	if err == nil {
 		d.report, err = report.Build(ctx, src)
 	}

@@ -26,7 +26,7 @@ func (p *purging) empty() bool { return len(p.holding())+len(p.files) == 0 }
 
 // open tells that the run may have to be gone on with.
 func (d doomed) open() bool {
-	return d.report.Finished == nil || d.report.Pending+d.report.Unknown > 0
+	return d.report.Finished == nil || d.report.Pending+d.report.Undecided() > 0
 }
 
 func (d doomed) unfinished() string {

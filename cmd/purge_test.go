@@ -79,13 +79,7 @@ func TestFaultKillInPurge(t *testing.T) {
 	killed := 0
 	places := purgePlaces(rng)
 	for _, at := range places {
-		again := t.TempDir()
-		if err := os.CopyFS(again, os.DirFS(dir)); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chmod(filepath.Join(again, ".mailblast"), 0o700); err != nil {
-			t.Fatal(err)
-		}
+		again := twin(t, dir)
 		call := p.killedAt(t, again, at, "purge", "--all", "--yes")
 		if call != "" {
 			killed++

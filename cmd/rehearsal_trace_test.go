@@ -51,8 +51,9 @@ func strangers(trace string, allowed ...string) (all []string, reached map[strin
 	return all, reached
 }
 
-// A rehearsal reaches nothing but its capture server and the database: no mail server, no name server, no web server. The witness
-// is the system: strace.
+// A rehearsal of a list from a database reaches nothing but its capture server and that database: no mail server, no name server, no
+// web server, whatever names and logins its way out has. The witness is the system: strace. TestRehearsalStaysHere has the word of the
+// servers themselves.
 func TestFaultRehearsalStaysHere(t *testing.T) {
 	t.Parallel()
 	needTracing(t)

@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
-	"iter"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/mailblast/mailblast/delivery/class"
-	"github.com/mailblast/mailblast/delivery/journal"
 	"github.com/mailblast/mailblast/delivery/report"
 )
 
@@ -60,7 +57,7 @@ func (e *env) checkReport(o reportOptions) error {
 	case o.only != "" && !slices.Contains(report.States, o.only):
 		return failf(exitUsage, "--only %s: not one of %s", o.only, strings.Join(report.States, ", "))
 	case o.only != "" && o.format == "json":
-		return failf(exitUsage, "--only lists people, as text or -o csv: JSON sums up the whole run").hinted("%s", e.typed("report", "--only", o.only, "-o", "csv"))
+		return failf(exitUsage, "--only lists people, as text or -o csv: JSON sums up the whole run").hinted("%s", e.typed(append([]string{"report", "--only", o.only, "-o", "csv"}, o.run...)...))
 	}
 	return nil
 }
@@ -76,7 +73,10 @@ func (e *env) runReport(ctx context.Context, o reportOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.book.Close()) }()
-	src, err := e.reportSource(ctx, p.book, p.info)
+	src, err := e.reportSource(ctx, p.book, p.dir, p.info)
+	if err == nil {
+		src.OnWire, err = p.onWire(ctx)
+	}
 	if err != nil {
 		return stopped(ctx, stateFault(err))
 	}
@@ -118,25 +118,4 @@ func (e *env) outWidth() int {
 		return e.width()
 	}
 	return 0
-}
-
-// reportSource lets a report read a run of the journal.
-func (e *env) reportSource(ctx context.Context, book *journal.Book, info journal.RunInfo) (report.Source, error) {
-	pauses, err := book.Pauses(ctx, info)
-	return report.Source{
-		Run: info.Name(), Campaign: info.Campaign, Started: info.Started, Finished: info.Finished, Purged: info.Purged,
-		Rows: info.Rows, Notes: info.Notes, Deliveries: info.Deliveries, Columns: info.Columns,
-		Outcomes: book.Outcomes(context.Background(), info), Skipped: skippedRows(book, info),
-		Meaning: class.Meaning, Fields: book.Fields, Pauses: pauses,
-	}, err
-}
-
-func skippedRows(book *journal.Book, info journal.RunInfo) iter.Seq2[report.Skipped, error] {
-	return func(yield func(report.Skipped, error) bool) {
-		for s, err := range book.Skipped(context.Background(), info) {
-			if !yield(report.Skipped(s), err) {
-				return
-			}
-		}
-	}
 }

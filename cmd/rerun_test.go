@@ -79,6 +79,41 @@ func TestResendOutlivesTheProcess(t *testing.T) {
 	}
 }
 
+// What was to be resent is unknown again once the campaign says hold, to status and to every later process, and is resent by nobody
+// until it says otherwise.
+func TestFaultHeldAfterAll(t *testing.T) {
+	t.Parallel()
+	peer := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0", Scripts: []string{"", "dot: accept; drop", ""}})
+	s := toPeer(t, peer, "on_unknown: resend\nretry: {wait: 1s}\n", list("ana@x.test", "bob@x.test"))
+	s.run("send", "--limit", "1").exits(exitPaused)
+	s.run("send", "--limit", "1").exits(exitPaused)
+	s.counts(0, 0, 0, 2)
+	text, err := os.ReadFile(filepath.Join(s.dir, "campaign.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	says := func(what string) {
+		s.write("campaign.yaml", strings.Replace(string(text), "on_unknown: resend", what, 1))
+	}
+	says("on_unknown: hold")
+	for range 2 {
+		s.run("send").exits(exitPartial)
+		s.counts(1, 0, 1, 0)
+	}
+	if o := s.outcomes()["ana@x.test"]; !o.Next.IsZero() || o.First.IsZero() || o.Code != 0 || o.Stage != delivery.StageDot {
+		t.Errorf("%+v", o)
+	}
+	says("on_unknown: resend")
+	s.run("send").exits(exitPaused)
+	s.counts(1, 0, 0, 1)
+	if got := delivered(peer); !slices.Equal(got, []string{"ana@x.test", "bob@x.test"}) {
+		t.Errorf("delivered %v", got)
+	}
+	t.Attr("fault", "S44 taken, no 250, with on_unknown: resend, which is changed to hold before the 15 minutes are over")
+	t.Attr("expected", "unknown again, and resent by nobody")
+	t.Attr("seen", "1 unknown to send and status, by the process that was told and by the next; the peer has one copy")
+}
+
 // A deferred message keeps its tries when the run pauses and another process goes on.
 func TestDeferredOutlivesTheProcess(t *testing.T) {
 	t.Parallel()

@@ -44,7 +44,7 @@ func (e *env) sendCommand() *cobra.Command {
 		Args:        usage(cobra.MaximumNArgs(1)),
 		Annotations: codes(exitOK, exitPartial, exitUsage, exitData, exitNoInput, exitUnavailable, exitIO, exitPaused, exitRefused, exitDenied, exitHangUp, exitInterrupted, exitTerminated),
 		RunE: func(c *cobra.Command, args []string) error {
-			o.file = file(args)
+			o.file = e.given(args)
 			return e.machine(o.json, func() error { return e.runSend(c.Context(), o) })
 		},
 	}

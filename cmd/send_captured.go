@@ -27,7 +27,7 @@ func (p *pipeline) keepCaptured(ctx context.Context) error {
 	if err != nil {
 		return ioFault(err)
 	}
-	_, err = fmt.Fprintf(p.out, "%d letters kept in %s\n", n, dir)
+	_, err = fmt.Fprintf(p.out, "%s kept in %s\n", plural(n, "letter"), dir)
 	return ioFault(err)
 }
 

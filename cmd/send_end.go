@@ -19,10 +19,14 @@ func (p *pipeline) tell(ctx context.Context, end ending, s *sendScreen) error {
 	if err != nil {
 		return stateFault(err)
 	}
-	src, err := p.reportSource(ctx, p.store.book, info)
+	src, err := p.reportSource(ctx, p.store.book, p.c.State, info)
 	if err != nil {
 		return stateFault(err)
 	}
+	if src.Barred = nil; p.barred != nil {
+		src.Barred = func(to string) (bool, error) { _, barred := p.barred.to(to); return barred, nil }
+	}
+	src.Process = &report.Process{Seconds: p.now().Sub(p.began).Seconds(), Sent: p.run.Counts().Sent, Resumed: !p.run.Info().Fresh}
 	r, err := report.Build(ctx, src)
 	if err != nil {
 		return stateFault(err)
@@ -134,7 +138,7 @@ func (p *pipeline) judgeEnd(end ending) *fault {
 		if f.code == exitUnavailable && r.Sent > 0 {
 			f.code = exitPaused
 		}
-		if f.hint == "" {
+		if f.hint == "" && !f.test {
 			f.hint = goOn
 		}
 		return f
@@ -147,7 +151,7 @@ func (p *pipeline) judgeEnd(end ending) *fault {
 	case end.paused != nil:
 		return failf(exitPaused, "%d put off for a later try; the next try is due %s", end.paused.Waiting, due(end.paused.Next)).
 			hinted("%s", goOn)
-	case r.Unknown > 0, p.o.strict && r.Failed > 0:
+	case r.Undecided() > 0, p.o.strict && r.Failed > 0:
 		return &fault{code: exitPartial}
 	}
 	return &fault{code: exitOK}

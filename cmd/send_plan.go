@@ -42,7 +42,7 @@ func (p *pipeline) plan(ctx context.Context) (*screen.Plan, error) {
 		v.Notes = append(v.Notes, fmt.Sprintf("%s of those that are unknown would get another letter than the one they may have: it, or their row, was changed", screen.Comma(pl.Differ)))
 	}
 	if pl.Waiting > 0 {
-		v.Notes = append(v.Notes, screen.Comma(pl.Waiting)+" of them were put off for a later try before and wait for their next try")
+		v.Notes = append(v.Notes, verb(pl.Waiting, "of them was put off before and waits for its next try", "of them were put off before and wait for their next try"))
 	}
 	if pl.First >= 0 {
 		if v.FirstTo, v.FirstSubject, err = p.first(ctx, pl.First); err != nil {
@@ -68,7 +68,7 @@ func (p *pipeline) expected(pl composer.Plan) error {
 	if x.Max > 0 {
 		want = fmt.Sprintf("between %d and %d", x.Min, x.Max)
 	}
-	return failf(exitRefused, "the list has %s rows, the campaign expects %s. Nothing was sent", screen.Comma(pl.Rows), want).
+	return failf(exitRefused, "the list has %s, the campaign expects %s. Nothing was sent", plural(pl.Rows, "row"), want).
 		hinted("look at the list, or change expect: in %s", p.c.Path)
 }
 
@@ -148,7 +148,7 @@ func (p *pipeline) limits() (l []string) {
 	if p.c.Rate.Total.N > 0 {
 		l = append(l, p.c.Rate.Total.String())
 	}
-	return append(l, fmt.Sprintf("%d connections", p.c.Connections))
+	return append(l, plural(p.c.Connections, "connection"))
 }
 
 // about forecasts the length of a run that a rate bounds; without a rate nothing is known yet.

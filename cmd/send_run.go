@@ -21,6 +21,9 @@ type ending struct {
 
 // send runs the pipeline until everybody has an outcome, or something ends it, and tells what came of it.
 func (p *pipeline) send(ctx context.Context, plan *screen.Plan, s *sendScreen) error {
+	if err := p.run.Withhold(ctx); err != nil {
+		return stateFault(err)
+	}
 	if which, pause := p.reopens(); which != delivery.NotTried {
 		if _, err := p.run.Reopen(ctx, which, pause, p.composer.Chosen); err != nil {
 			return stateFault(err)
@@ -33,6 +36,7 @@ func (p *pipeline) send(ctx context.Context, plan *screen.Plan, s *sendScreen) e
 		return err
 	}
 	s.total = p.planned.Deliveries + p.planned.Bars
+	p.began = p.now()
 	services, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var g sync.WaitGroup

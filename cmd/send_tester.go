@@ -47,7 +47,7 @@ func (p *pipeline) forTest(o *composer.Options) error {
 	o.Limit, o.Only = 1, nil
 	o.Letter = testLetter{o.Letter, a}
 	if p.o.row > p.rows.Len() {
-		return failf(exitUsage, "--row %d: the list has %d rows", p.o.row, p.rows.Len())
+		return failf(exitUsage, "--row %d: the list has %s", p.o.row, plural(p.rows.Len(), "row"))
 	}
 	if p.o.row > 0 {
 		o.Rows = oneRow{o.Rows, p.o.row}

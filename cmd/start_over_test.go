@@ -21,7 +21,7 @@ func TestStartOver(t *testing.T) {
 	})
 	s.run("send").exits(exitOK)
 	state := filepath.Join(s.dir, ".mailblast")
-	if err := os.Remove(filepath.Join(state, "journal.db")); err != nil {
+	if err := errors.Join(os.Remove(filepath.Join(state, "journal.db")), os.Remove(filepath.Join(state, "secret"))); err != nil {
 		t.Fatal(err)
 	}
 	s.declines(state, "journal.db is missing", "The suppression list is lost with it")
@@ -60,13 +60,18 @@ func (s *sending) declines(state string, words ...string) {
 	s.run("send").exits(exitRefused).says(words[0])
 }
 
-// kept is what the state directory has of journals: their names, and the list of runs.
+// kept is what the state directory has of journals, with the list of runs, and whether it has a secret.
 func (s *sending) kept(state string) string {
 	s.t.Helper()
 	files, err := filepath.Glob(filepath.Join(state, "journal.*"))
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	secret, err := filepath.Glob(filepath.Join(state, "secret"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	files = append(files, secret...)
 	runs, err := os.ReadFile(filepath.Join(state, "journal.runs"))
 	if err != nil {
 		s.t.Fatal(err)

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -23,6 +24,7 @@ type store struct {
 	o      journal.Options // the book's
 	trial  bool            // the book is a copy in which a start over is tried
 	secret []byte
+	unkept string // the file that the secret is not in yet; empty: it is, or needs none
 	temp   string // for the row store, spilled messages and large attachments
 	undo   []func() error
 }
@@ -63,8 +65,39 @@ func openStore(ctx context.Context, c *campaign.Campaign, rehearsal bool, o jour
 		return s, stateFault(err)
 	}
 	s.undo = append(s.undo, func() error { return s.book.Close() })
-	s.secret, err = secret(c, rehearsal)
+	var made bool
+	if s.secret, made, err = secret(c, rehearsal); made && !rehearsal {
+		s.unkept = secretFile(c)
+	}
 	return s, err
+}
+
+// orphan tells that the secret is new beside a journal that has runs: theirs is lost.
+func (s *store) orphan(ctx context.Context) (bool, error) {
+	if s.unkept == "" {
+		return false, nil
+	}
+	runs, err := s.book.Runs(ctx, "", 1)
+	return len(runs) > 0, stateFaultOrNil(err)
+}
+
+// keepSecret writes the secret to its file, before the first run that rests on it. Where another process was quicker, the secret is
+// that one's.
+func (s *store) keepSecret() error {
+	if s.unkept == "" {
+		return nil
+	}
+	made, err := create(s.unkept, append(bytes.Clone(s.secret), '\n'), 0o600)
+	if err != nil {
+		return failf(exitIO, "%w", err)
+	}
+	if !made {
+		if s.secret, err = kept(s.unkept, false); err != nil {
+			return err
+		}
+	}
+	s.unkept = ""
+	return nil
 }
 
 // swap opens a trial in place of the journal, or the journal in place of a trial.
@@ -125,34 +158,24 @@ func ours(dir string) error {
 	return nil
 }
 
-// secret gives what every Message-ID and token is derived from: the campaign's own, or the one of the state directory,
-// which is made on first use. A rehearsal makes no file.
-func secret(c *campaign.Campaign, rehearsal bool) ([]byte, error) {
+// secret gives what every Message-ID and token is derived from: the campaign's own, the one of the state directory, or a new one,
+// which is in no file yet.
+func secret(c *campaign.Campaign, rehearsal bool) (text []byte, made bool, err error) {
 	if !c.Secret.Empty() {
-		return []byte(c.Secret.Reveal()), nil
+		return []byte(c.Secret.Reveal()), false, nil
 	}
-	path := filepath.Join(c.State, "secret")
-	b, err := kept(path, rehearsal)
+	b, err := kept(secretFile(c), rehearsal)
 	if !errors.Is(err, fs.ErrNotExist) {
-		return b, err
+		return b, false, err
 	}
 	raw := make([]byte, 32)
 	if _, err := rand.Read(raw); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	text := hex.AppendEncode(nil, raw)
-	if rehearsal {
-		return text, nil
-	}
-	made, err := create(path, append(text, '\n'), 0o600)
-	if err != nil {
-		return nil, failf(exitIO, "%w", err)
-	}
-	if !made { // another process was quicker
-		return kept(path, rehearsal)
-	}
-	return text, nil
+	return hex.AppendEncode(nil, raw), true, nil
 }
+
+func secretFile(c *campaign.Campaign) string { return filepath.Join(c.State, "secret") }
 
 // kept reads the secret of the state directory, and takes it from the sight of others; a rehearsal changes nothing. The error
 // is fs.ErrNotExist when there is none.

@@ -41,7 +41,12 @@ type status struct {
 	Deferred   int        `json:"deferred"` // of pending
 	NextTry    *time.Time `json:"next_try,omitempty"`
 
-	Pauses []report.Pause `json:"pauses,omitempty"` // what is left alone, and why
+	UnknownSuppressed int            `json:"unknown_suppressed,omitempty"` // of unknown: will not be written to
+	OnWire            int            `json:"on_the_wire,omitempty"`        // when it was cut off
+	Doubt             *report.Doubt  `json:"doubt,omitempty"`
+	Pauses            []report.Pause `json:"pauses,omitempty"` // what is left alone, and why
+
+	report *report.Report
 }
 
 func (e *env) statusCommand() *cobra.Command {
@@ -84,12 +89,15 @@ func (e *env) runStatus(ctx context.Context, o statusOptions) (err error) {
 		return ioFault(e.json(s))
 	}
 	e.printStatus(s)
+	send, about := e.goOn(p.dir, p.info.Campaign, p.info.Key)
+	for _, remark := range s.report.Remarks(send) {
+		e.say("  %s\n", screen.Printable(remark))
+	}
 	if s.State == "paused" {
-		send, about := e.goOn(p.dir, p.info.Campaign, p.info.Key)
 		e.say("Go on with: %s\n", send)
-		if about != "" {
-			e.say("%s\n", about)
-		}
+	}
+	if about != "" && (s.State == "paused" || s.Doubt != nil) {
+		e.say("%s\n", about)
 	}
 	return nil
 }
@@ -100,7 +108,10 @@ func (e *env) status(ctx context.Context, p *past) (*status, error) {
 	if err != nil {
 		return nil, err
 	}
-	src, err := e.reportSource(ctx, p.book, p.info)
+	src, err := e.reportSource(ctx, p.book, p.dir, p.info)
+	if err == nil {
+		src.OnWire, err = p.onWire(ctx)
+	}
 	if err != nil {
 		return nil, stateFault(err)
 	}
@@ -113,7 +124,8 @@ func (e *env) status(ctx context.Context, p *past) (*status, error) {
 	s := &status{
 		V: 1, Type: "status", Run: r.Run, Campaign: r.Campaign, State: "paused", Started: r.Started, Finished: r.Finished,
 		Rows: r.Rows, Sent: r.Sent, Failed: r.Failed, Unknown: r.Unknown, Suppressed: r.Suppressed, Skipped: r.Skipped,
-		Pending: r.Pending, Deferred: r.Deferred, Pauses: r.Pauses,
+		Pending: r.Pending, Deferred: r.Deferred, Pauses: r.Pauses, UnknownSuppressed: r.UnknownSuppressed, OnWire: r.OnWire,
+		Doubt: r.Doubt, report: r,
 	}
 	if !next.IsZero() {
 		s.NextTry = &next

@@ -1,6 +1,8 @@
 package cmd
 
 import (
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/mailblast/mailblast/cmd/campaign"
@@ -21,6 +23,36 @@ func (e *env) typed(words ...string) string {
 		line[i] = shellWord(w)
 	}
 	return strings.Join(line, " ")
+}
+
+// onState is typed for a command that looks into the state directory of the campaign that this command was given: it has to find
+// that from here.
+func (e *env) onState(words ...string) string {
+	here := absolute(".")
+	if e.state == "" || e.stateIn != "" || campaign.StateDir(here) == e.state {
+		return e.typed(words...)
+	}
+	state := e.state
+	if rel, err := filepath.Rel(here, state); err == nil && filepath.IsLocal(rel) {
+		state = rel
+	}
+	return e.typed(append(slices.Clone(words), "--state", state)...)
+}
+
+// seen is a path as it is where this process was started.
+func (e *env) seen(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(e.dir, path)
+}
+
+// onFile is typed for a command that takes a campaign, of the one that this command was given.
+func (e *env) onFile(words ...string) string {
+	if e.file != "" && e.file != defaultFile {
+		words = append(words, e.file)
+	}
+	return e.typed(words...)
 }
 
 // shellWord quotes a word that a shell would take apart.
@@ -51,15 +83,6 @@ func (p *pipeline) goOn() string {
 	return p.command() + " --retry " + p.o.retry
 }
 
-// lookBack is what tells of a run later on. It has to find the state from here.
-func (p *pipeline) lookBack() string {
-	here := absolute(".")
-	if p.stateIn != "" || campaign.StateDir(here) == p.c.State {
-		return p.typed("report")
-	}
-	return p.typed("report", "--state", nearby(p.c.State))
-}
-
 // afterRehearsal is what to do after a run of which nothing is remembered.
 func (p *pipeline) afterRehearsal() string {
 	switch {
@@ -75,5 +98,5 @@ func (p *pipeline) afterRehearsal() string {
 
 // layout is the form of a report on standard output.
 func (p *pipeline) layout() report.TextOptions {
-	return report.TextOptions{Width: p.outWidth(), Color: p.color(p.outTTY), Send: p.command(), GoOn: p.goOn(), Report: p.lookBack(), Rehearse: p.afterRehearsal()}
+	return report.TextOptions{Width: p.outWidth(), Color: p.color(p.outTTY), Send: p.command(), GoOn: p.goOn(), Report: p.onState("report"), Rehearse: p.afterRehearsal()}
 }

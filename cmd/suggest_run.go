@@ -98,7 +98,7 @@ func (e *env) insteadOfRun(dir string, args []string, err error) error {
 		return err // the state that was named
 	}
 	f := failf(exitNoInput, "%s: it is a %s, not the name of a run", args[0], kind)
-	c, unread := campaign.Load(file(args), campaign.Options{Env: e.lookup, EnvFile: e.envFile})
+	c, unread := campaign.Load(e.given(args), campaign.Options{Env: e.lookup, EnvFile: e.envFile})
 	switch {
 	case unread != nil:
 		return f.hinted("a run is called as its campaign is, or CAMPAIGN/KEY; the latest one: %s", e.typed("status"))
@@ -106,15 +106,7 @@ func (e *env) insteadOfRun(dir string, args []string, err error) error {
 		if ok, err := journal.Exists(c.State); err != nil || !ok {
 			return f.hinted("nothing was sent yet of its campaign, %s; rehearsals are not remembered", c.Name)
 		}
-		return f.hinted("its campaign is %s: %s", c.Name, e.typed(append(e.verb, "--state", nearby(c.State), c.Name)...))
 	}
-	return f.hinted("its campaign is %s: %s", c.Name, e.typed(append(e.verb, c.Name)...))
-}
-
-// nearby is a path as it would be typed here.
-func nearby(path string) string {
-	if rel, err := filepath.Rel(absolute("."), path); err == nil && filepath.IsLocal(rel) {
-		return rel
-	}
-	return path
+	e.state = c.State
+	return f.hinted("its campaign is %s: %s", c.Name, e.onState(append(e.verb, c.Name)...))
 }

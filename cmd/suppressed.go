@@ -98,11 +98,14 @@ func (s *suppressed) keepUp(ctx context.Context, book *journal.Book) error {
 func (s *suppressed) address(a address.Address) (why string, barred bool) { return s.Why(a, s.now()) }
 
 // message answers for the dispatcher.
-func (s *suppressed) message(m *delivery.Message) (why string, barred bool) {
+func (s *suppressed) message(m *delivery.Message) (why string, barred bool) { return s.to(m.To) }
+
+// to answers for an address that is a text again.
+func (s *suppressed) to(addr string) (why string, barred bool) {
 	if s.Len() == 0 {
 		return "", false
 	}
-	a, err := address.Parse(m.To)
+	a, err := address.Parse(addr)
 	if err != nil { // it was parsed from one
 		return "", false
 	}

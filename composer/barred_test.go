@@ -25,6 +25,7 @@ func TestBarred(t *testing.T) {
 		only           string
 		limit          int
 		past           map[string]Past
+		again          delivery.Status // Failed if it is none
 		want, barred   string
 		toSend, bars   int
 		rowsBarred     int
@@ -38,14 +39,18 @@ func TestBarred(t *testing.T) {
 		{name: "what has ended stays", past: map[string]Past{"fay@no.test": {Status: delivery.Sent}, "gus@no.test": failed},
 			want: "ana@x.test/0 bob@x.test/0 cyd@y.test/1 eve@y.test/1", barred: "dan@no.test", toSend: 3, bars: 1, ended: 2},
 		{name: "nobody is tried again", past: map[string]Past{"ana@x.test": failed, "gus@no.test": failed, "fay@no.test": unknown},
-			want: "bob@x.test/0 cyd@y.test/1 eve@y.test/1", barred: "dan@no.test", toSend: 3, bars: 1, ended: 2},
+			want: "ana@x.test/0 bob@x.test/0 cyd@y.test/1 eve@y.test/1", barred: "dan@no.test", toSend: 3, bars: 1, ended: 2},
+		{name: "who is unknown is decided about", again: delivery.Unknown, past: map[string]Past{"ana@x.test": unknown, "dan@no.test": unknown, "gus@no.test": failed, "fay@no.test": unknown},
+			want: "ana@x.test/0 bob@x.test/0 cyd@y.test/1 eve@y.test/1", barred: "dan@no.test fay@no.test", toSend: 3, bars: 2, rowsBarred: 1, ended: 1},
+		{name: "within the limit", again: delivery.Unknown, limit: 1, past: map[string]Past{"ana@x.test": unknown, "fay@no.test": unknown},
+			want: "ana@x.test/0", barred: "", toSend: 1, leftOut: 3, ended: 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			led, out := newLedger(), &outlet{}
 			o := options(people, led, out)
 			o.Limit = c.limit
 			o.Barred = func(a address.Address) (string, bool) { return "suppressed", a.Domain == "no.test" }
-			o.Again = func(p Past) bool { return p.Status == delivery.Failed }
+			o.Again = func(p Past) bool { return p.Status == max(c.again, delivery.Failed) }
 			if c.only != "" {
 				o.Only = func(to string) bool { return to == c.only }
 			}
@@ -65,8 +70,22 @@ func TestBarred(t *testing.T) {
 			}); err != nil {
 				t.Fatal(err)
 			}
+			if comp, err = New(o); err != nil {
+				t.Fatal(err)
+			}
+			p, err := comp.Plan(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for id := range led.past {
+				if comp.Chosen(id) {
+					led.past[id] = Past{}
+				}
+			}
 			before := maps.Clone(led.past)
-			p := run(t, o)
+			if err := comp.Run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 			var barred []string
 			for id, past := range led.past {
 				if past.Status == delivery.Suppressed {

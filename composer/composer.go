@@ -22,8 +22,8 @@ type Outlet interface {
 // Ledger knows what became of deliveries before this process began.
 type Ledger interface {
 	delivery.Journal
-	// Past gives one Past for each ID. Fresh runs have none, at no cost.
-	Past(ctx context.Context, ids []delivery.ID) ([]Past, error)
+	// Past gives one Past for each ID; to tells the address of the i-th. Fresh runs have none, at no cost.
+	Past(ctx context.Context, ids []delivery.ID, to func(i int) string) ([]Past, error)
 	// Skip notes rows of this reading of the list that are no deliveries of their own. The first call of a reading
 	// replaces what an earlier one noted.
 	Skip(ctx context.Context, rows []Skipped) error

@@ -77,7 +77,7 @@ type ledger struct {
 	reads   int
 }
 
-func (l *ledger) Past(_ context.Context, ids []delivery.ID) ([]Past, error) {
+func (l *ledger) Past(_ context.Context, ids []delivery.ID, _ func(int) string) ([]Past, error) {
 	out := make([]Past, len(ids))
 	for i, id := range ids {
 		out[i] = l.past[id]

@@ -169,7 +169,13 @@ func (c *Composer) recall(ctx context.Context, batch []candidate) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	past, err := c.o.Ledger.Past(ctx, ids)
+	past, err := c.o.Ledger.Past(ctx, ids, func(i int) string {
+		m := 0
+		for ; i >= len(batch[m].ids); m++ {
+			i -= len(batch[m].ids)
+		}
+		return batch[m].env.Recipients[i].String()
+	})
 	if err != nil {
 		return err
 	}
@@ -190,6 +196,9 @@ func (c *Composer) bar(r *candidate) *candidate {
 		why, barred := c.barred(a)
 		if !barred || r.past[i].Status.Final() {
 			continue
+		}
+		if c.Chosen(r.ids[i]) {
+			why += "; it was unknown, and may have arrived before"
 		}
 		p := &r.past[i]
 		os = append(os, delivery.Outcome{ID: r.ids[i], To: a.String(), Status: delivery.Suppressed, Text: why, Attempt: p.Attempts,

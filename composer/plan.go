@@ -48,14 +48,15 @@ func (c *Composer) Plan(ctx context.Context) (Plan, error) {
 	return p, err
 }
 
-// count tells whether something of the row is to be sent. What is tried again is open in those rows alone.
+// count tells whether something of the row is to be decided by this run: it is sent, or barred. What is tried again is open in
+// those rows alone.
 func (p *Plan) count(r *candidate, c *Composer) bool {
 	open, barred, waiting, doubtful, worst := 0, 0, false, false, delivery.NotTried
 	out := !r.wanted() || c.o.Limit > 0 && p.ToSend >= c.o.Limit
 	for i, past := range r.past {
 		_, no := c.barred(r.env.Recipients[i])
 		switch {
-		case past.Status.Final() && (out || no || !c.o.again(past)):
+		case past.Status.Final() && (out || !c.reopened(past, no)):
 			worst = max(worst, past.Status)
 		case no && !out:
 			barred++
@@ -78,6 +79,7 @@ func (p *Plan) count(r *candidate, c *Composer) bool {
 		p.Left += open
 	case open == 0:
 		p.Barred++
+		return true
 	default:
 		p.toSend(r, open, waiting)
 		if doubtful {
@@ -100,12 +102,16 @@ func (p *Plan) toSend(r *candidate, open int, waiting bool) {
 	}
 }
 
-func (o *Options) again(p Past) bool { return o.Again != nil && o.Again(p) }
+// reopened tells whether a delivery that ended is begun anew. Of those who must not be written to only the unknown are: whoever
+// wants to try them again has decided about them, and hears that they are suppressed. A refusal stays one.
+func (c *Composer) reopened(p Past, barred bool) bool {
+	return p.Status.Final() && c.o.Again != nil && c.o.Again(p) && (!barred || p.Status == delivery.Unknown)
+}
 
 // choose notes what of the row is tried again.
 func (c *Composer) choose(r *candidate) {
 	for i, past := range r.past {
-		if _, no := c.barred(r.env.Recipients[i]); no || !past.Status.Final() || !c.o.again(past) {
+		if _, no := c.barred(r.env.Recipients[i]); !c.reopened(past, no) {
 			continue
 		}
 		if c.chosen == nil {
@@ -189,7 +195,7 @@ func (c *Composer) known(ctx context.Context, batch []candidate) ([]bool, error)
 	for i := range batch {
 		ids[i] = delivery.ID{Run: c.o.RunID, Key: batch[i].key}
 	}
-	past, err := c.o.Ledger.Past(ctx, ids)
+	past, err := c.o.Ledger.Past(ctx, ids, func(i int) string { return batch[i].env.Recipients[0].String() })
 	if err != nil {
 		return nil, err
 	}

@@ -58,7 +58,7 @@ func (o *Options) check() error {
 		fault("revive: missing")
 	}
 	if need := len(o.Queues) + 1; o.Connections < need {
-		fault("connections: %d are too few: each of %d queues keeps one", o.Connections, need)
+		fault("connections: %d is too few: each of %d queues keeps one", o.Connections, need)
 	}
 	if o.Memory < 0 {
 		fault("memory: %d is below zero", o.Memory)

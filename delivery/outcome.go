@@ -142,5 +142,8 @@ type Paused struct {
 }
 
 func (e *Paused) Error() string {
+	if e.Waiting == 1 {
+		return "1 message waits for a later try"
+	}
 	return fmt.Sprintf("%d messages wait for a later try", e.Waiting)
 }

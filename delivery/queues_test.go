@@ -435,7 +435,7 @@ func TestOptionFaults(t *testing.T) {
 		t.Fatal("no error")
 	}
 	for _, want := range []string{
-		"revive: missing", "connections: 2 are too few: each of 4 queues keeps one", "memory: -1", "queue general: the general queue takes every other domain",
+		"revive: missing", "connections: 2 is too few: each of 4 queues keeps one", "memory: -1", "queue general: the general queue takes every other domain",
 		"queue general: no sender", "queue b: domain y.example is already in queue a", "queue b: the name is used twice", "queue b: a limit below zero", "queue b: no domains",
 	} {
 		if !strings.Contains(err.Error(), want) {

@@ -147,7 +147,7 @@ func (l *loader) checkQueues() {
 		c.General.Connections = c.Connections
 	}
 	if need := len(c.Queues) + 1; c.Connections > 0 && need > c.Connections {
-		l.at("connections", 1, fmt.Sprintf("connections: %d are too few for %d queues and the general one: every queue keeps 1", c.Connections, len(c.Queues)),
+		l.at("connections", 1, fmt.Sprintf("connections: %d is too few: each of %d queues, the general one among them, keeps 1", c.Connections, need),
 			fmt.Sprintf("allow %d at least", need))
 	}
 	taken := map[string]string{}

@@ -49,7 +49,7 @@ func (s *Screen) paint(lines []string) {
 	b.WriteString(erase(s.frame, s.o.Width()))
 	b.Write(log)
 	if lost > 0 {
-		fmt.Fprintf(&b, "… %s lines not shown\n", Comma(lost))
+		fmt.Fprintf(&b, "… %s %s not shown\n", Comma(lost), plural(lost, "line", "lines"))
 	}
 	b.WriteString(strings.Join(lines, "\n"))
 	s.frame = lines

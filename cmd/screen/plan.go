@@ -54,7 +54,7 @@ func (p *Plan) Write(w io.Writer) error {
 	}
 	b.WriteString("\n  " + p.sum() + "\n" + p.first())
 	if p.InDoubt > 0 && p.ToSend > 0 {
-		fmt.Fprintf(&b, "  at most %s on the wire at once: a crash leaves no more than these in doubt\n", Comma(p.InDoubt))
+		fmt.Fprintf(&b, "  at most %s on the wire at once: a crash leaves no more than %s in doubt\n", Comma(p.InDoubt), plural(p.InDoubt, "this one", "these"))
 	}
 	for _, n := range p.Notes {
 		fmt.Fprintf(&b, "  %s\n", Printable(n))

@@ -17,6 +17,7 @@ import (
 	"github.com/lib/pq"
 
 	"github.com/mailblast/mailblast/composer/rows/pgtext"
+	"github.com/mailblast/mailblast/composer/rows/pulse"
 	"github.com/mailblast/mailblast/composer/rows/sqltext"
 )
 
@@ -26,6 +27,7 @@ type postgres struct {
 	name      string // the DSN with nothing secret in it
 	secret    string
 	connector *pq.Connector
+	dial      *pulse.Dialer
 	db        *sqlx.DB
 	limits    bool          // the DSN leaves the statement's time limit to us
 	ran       time.Duration // how long the query that broke had run
@@ -39,6 +41,9 @@ const (
 	firstDelay  = 100 * time.Millisecond
 	maxDelay    = 3 * time.Second
 	firstWord   = 10 * time.Second // of a query that takes its time
+
+	graceTimeout  = time.Minute // for a server to say that time is over
+	cancelTimeout = time.Second // for a server to say that it has ended a query which is not wanted any more
 )
 
 func newPostgres(src Source, o Options) (*postgres, error) {
@@ -71,9 +76,19 @@ func newPostgres(src Source, o Options) (*postgres, error) {
 	if p.connector, err = pq.NewConnectorConfig(cfg); err != nil {
 		return nil, bad
 	}
+	p.listen(pulse.Options{})
 	p.db = sqlx.NewDb(sql.OpenDB(p.connector), "postgres")
 	p.db.SetMaxOpenConns(1)
 	return p, nil
+}
+
+// listen has a read end when the server is gone without a word. Within its limit of time the server says something, if it is there.
+func (p *postgres) listen(o pulse.Options) {
+	if p.limits && o.Most == 0 {
+		o.Most = p.o.Timeout + graceTimeout
+	}
+	p.dial = pulse.NewDialer(o)
+	p.connector.Dialer(p.dial)
 }
 
 func (p *postgres) close() error { return p.db.Close() }
@@ -84,6 +99,7 @@ func (p *postgres) read(ctx context.Context, w *writer) error {
 		return err
 	}
 	defer conn.Close() // nothing was written
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(cancelTimeout, p.dial.Cut) })()
 	tx, err := conn.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
 	if err != nil {
 		return p.judge(err)

@@ -14,8 +14,9 @@ import (
 )
 
 // Lookup gives the state of each delivery as this process found it, and notes that this reading of the list has it. A
-// fresh run answers at once. In a run that a repair left in doubt, a delivery of which nothing is known is unknown.
-func (r *Run) Lookup(ctx context.Context, ids []delivery.ID) ([]state.State, error) {
+// fresh run answers at once. In a run that a repair left in doubt, a delivery of which nothing is known is unknown; the addresses
+// say whose that is, one an ID, where they are at hand.
+func (r *Run) Lookup(ctx context.Context, ids []delivery.ID, to ...string) ([]state.State, error) {
 	if r.states == nil {
 		return make([]state.State, len(ids)), nil
 	}
@@ -24,7 +25,7 @@ func (r *Run) Lookup(ctx context.Context, ids []delivery.ID) ([]state.State, err
 		err = r.back(ctx, a.Back)
 	}
 	if err == nil && !r.info.Doubt.IsZero() && len(a.None) > 0 {
-		err = r.doubt(ctx, ids, &a)
+		err = r.doubt(ctx, ids, to, &a)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("journal: lookup: %w", refusal.Of(r.book.store.File(), err))
@@ -38,18 +39,23 @@ func (r *Run) back(ctx context.Context, back []delivery.Outcome) error {
 }
 
 // doubt makes deliveries unknown of which nothing is known, since what was known of them may be lost.
-func (r *Run) doubt(ctx context.Context, ids []delivery.ID, a *state.Answer) error {
+func (r *Run) doubt(ctx context.Context, ids []delivery.ID, to []string, a *state.Answer) error {
 	os := make([]delivery.Outcome, len(a.None))
-	none := make(map[delivery.ID]bool, len(a.None))
+	none := make(map[delivery.ID]int, len(a.None))
 	for i, id := range a.None {
 		os[i] = delivery.Outcome{ID: id, Status: delivery.Unknown, Text: "the journal lost what became of it", At: r.info.Doubt}
-		none[id] = true
+		none[id] = i
+	}
+	for i, who := range to {
+		if n, ok := none[ids[i]]; ok {
+			os[n].To = who
+		}
 	}
 	err := r.decide(ctx, os, true, func(w *writer, o *delivery.Outcome) error {
 		return w.add(r.info.ID, r.round, []delivery.Outcome{*o})
 	})
 	for i, id := range ids {
-		if none[id] {
+		if _, ok := none[id]; ok {
 			a.States[i] = state.State{Status: delivery.Unknown}
 		}
 	}

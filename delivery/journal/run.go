@@ -18,7 +18,8 @@ type Run struct {
 	round   int // raised by Reopen
 	counter counter
 	states  *state.Table // nil for fresh runs
-	noted   bool         // Skip was called
+	held    map[delivery.ID]struct{}
+	noted   bool // Skip was called
 }
 
 // Info tells about the run as Begin found it.

@@ -110,6 +110,11 @@ func (t *table) outcomes(ctx context.Context, only string) error {
 		if o.Status == delivery.Sent {
 			text = ""
 		}
+		if barred, err := since(&o, t.s.Barred); err != nil {
+			return err
+		} else if barred {
+			text = with(text, suppressedSince)
+		}
 		t.row(o.To, fields, state, safe(text), code, safe(o.Enhanced), tried)
 	}
 	return nil

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/mailblast/mailblast/delivery"
@@ -39,7 +38,7 @@ func (r *Report) pauses(ps []delivery.Pause) {
 func (p *Pause) String() string {
 	s := "paused: " + safe(p.Said)
 	if p.Pending > 0 {
-		s += fmt.Sprintf("; %s people stay pending", number(p.Pending))
+		s += "; " + count(p.Pending, "person stays", "people stay") + " pending"
 	}
 	return s
 }

@@ -42,7 +42,7 @@ func TestPurged(t *testing.T) {
 		return b.String()
 	}
 	text := shown()
-	for _, want := range []string{"addresses were purged at 2026-11-23", "why failed: ", "1× the reason was purged\n", "Once more to those who are still on the list: mailblast send --retry unknown\n    mailblast send --retry failed\n"} {
+	for _, want := range []string{"recipients' data was purged at 2026-11-23", "why failed: ", "1× the reason was purged\n", "Once more to those who are still on the list: mailblast send --retry unknown\n    mailblast send --retry failed\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("lacks %q:\n%s", want, text)
 		}

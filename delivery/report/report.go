@@ -27,10 +27,14 @@ type Source struct {
 	Started    time.Time
 	Finished   time.Time // zero: not finished
 	Purged     time.Time // when the recipients' data was deleted: outcomes from before are without addresses; zero: never
+	Doubt      time.Time // when a repair of the journal could not tell what became of deliveries without outcome; zero: never
+	OnWire     int       // messages that were on the wire when the last process was cut off, and that nobody settled yet
+	Process    *Process  // what the process that reports did itself; nil: nothing
 	Rows       int       // of the list; 0: not known
 	Deliveries int       // that the run is to end with, skipped rows apart; 0: not known
 	Outcomes   iter.Seq2[delivery.Outcome, error]
 	Skipped    iter.Seq2[Skipped, error]                                   // nil: none
+	Barred     func(to string) (bool, error)                               // whether nobody may write to an address now; nil: nobody is barred
 	Pauses     []delivery.Pause                                            // of a run that is not finished
 	Meaning    func(c delivery.Class, code int, enhanced string) string    // a reply in plain words; nil: its text
 	Columns    []string                                                    // of the list, for CSV; may be empty
@@ -54,7 +58,9 @@ type Report struct {
 	Started  time.Time  `json:"started"`
 	Finished *time.Time `json:"finished,omitempty"` // nil: not finished
 	Purged   *time.Time `json:"purged,omitempty"`   // when the recipients' data was deleted; nil: never
+	Doubt    *Doubt     `json:"doubt,omitempty"`    // nil: the journal lost nothing that matters now
 	Seconds  float64    `json:"seconds"`            // until it finished, or until the latest outcome
+	Process  *Process   `json:"process,omitempty"`  // nil: nothing was sent by the process that reports
 
 	Rows       int `json:"rows"`
 	Total      int `json:"total"` // deliveries and skipped rows
@@ -67,6 +73,9 @@ type Report struct {
 	Deferred   int `json:"deferred"`    // of Pending: tried, and to be tried again
 	DeferredOK int `json:"deferred_ok"` // of Sent: not at the first try
 
+	UnknownSuppressed int `json:"unknown_suppressed,omitempty"` // of Unknown: suppressed since, so that nobody has to decide about them
+	OnWire            int `json:"on_the_wire,omitempty"`        // when the last process was cut off: the next one takes them for unknown
+
 	SkippedBy   map[string]int `json:"skipped_by,omitempty"` // by class
 	Domains     []Domain       `json:"domains"`              // the largest first
 	MoreDomains *Domain        `json:"more_domains,omitempty"`
@@ -78,6 +87,13 @@ type Report struct {
 	nameless int // failed and unknown people whose address was deleted, among More
 }
 
+// Process is what one process did of a run.
+type Process struct {
+	Seconds float64 `json:"seconds"` // that it sent
+	Sent    int     `json:"sent"`
+	Resumed bool    `json:"resumed"` // an earlier process began the run
+}
+
 // Domain counts the deliveries to one domain.
 type Domain struct {
 	Name       string  `json:"domain,omitempty"`
@@ -87,24 +103,6 @@ type Domain struct {
 	Unknown    int     `json:"unknown,omitempty"`
 	DeferredOK int     `json:"deferred_ok"`
 	P95        float64 `json:"p95_seconds"` // 95 of 100 sent ones took less
-}
-
-// Reason groups people by why they did not get their mail.
-type Reason struct {
-	Status   string   `json:"status"`
-	Code     int      `json:"code,omitempty"`
-	Enhanced string   `json:"enhanced,omitempty"`
-	Meaning  string   `json:"meaning"`
-	Count    int      `json:"count"`
-	People   []Person `json:"people"`
-}
-
-// Person is somebody who did not get their mail.
-type Person struct {
-	To   string    `json:"to"`
-	Host string    `json:"host,omitempty"`
-	Text string    `json:"text,omitempty"`
-	At   time.Time `json:"at"`
 }
 
 const (
@@ -120,7 +118,8 @@ func Build(ctx context.Context, s Source) (*Report, error) {
 	if !s.Purged.IsZero() {
 		r.Purged = &s.Purged
 	}
-	b := builder{Report: r, meaning: s.Meaning, domains: newDomains(), reasons: map[reasonKey]*Reason{}, people: map[delivery.Status]int{}}
+	r.OnWire, r.Process = s.OnWire, s.Process
+	b := builder{Report: r, meaning: s.Meaning, barred: s.Barred, domains: newDomains(), reasons: map[reasonKey]*Reason{}, people: map[delivery.Status]int{}}
 	for o, err := range s.Outcomes {
 		if err == nil {
 			err = ctx.Err()
@@ -128,7 +127,9 @@ func Build(ctx context.Context, s Source) (*Report, error) {
 		if err != nil {
 			return nil, fmt.Errorf("report: %w", err)
 		}
-		b.count(&o)
+		if err := b.count(&o); err != nil {
+			return nil, fmt.Errorf("report: %w", err)
+		}
 	}
 	final := r.Sent + r.Failed + r.Unknown + r.Suppressed + r.Skipped
 	r.Pending = max(b.open, s.Deliveries-final)
@@ -136,6 +137,7 @@ func Build(ctx context.Context, s Source) (*Report, error) {
 		return nil, err
 	}
 	r.pauses(s.Pauses)
+	b.doubt(s.Doubt)
 	r.Total = r.Sent + r.Failed + r.Unknown + r.Suppressed + r.Skipped + r.Pending
 	if r.Rows == 0 {
 		r.Rows = r.Total
@@ -148,6 +150,7 @@ func Build(ctx context.Context, s Source) (*Report, error) {
 type builder struct {
 	*Report
 	meaning func(delivery.Class, int, string) string
+	barred  func(string) (bool, error)
 	domains *domains
 	reasons map[reasonKey]*Reason
 	people  map[delivery.Status]int // listed by name
@@ -155,15 +158,13 @@ type builder struct {
 	last    time.Time
 }
 
-type reasonKey struct {
-	status         delivery.Status
-	code           int
-	enhanced, text string
-}
-
-func (b *builder) count(o *delivery.Outcome) {
+func (b *builder) count(o *delivery.Outcome) error {
 	if o.At.After(b.last) {
 		b.last = o.At
+	}
+	barred, err := since(o, b.barred)
+	if err != nil {
+		return err
 	}
 	switch o.Status {
 	case delivery.Sent:
@@ -173,10 +174,13 @@ func (b *builder) count(o *delivery.Outcome) {
 		}
 	case delivery.Failed:
 		b.Failed++
-		b.explain(o)
+		b.explain(o, false)
 	case delivery.Unknown:
 		b.Unknown++
-		b.explain(o)
+		b.explain(o, barred)
+		if barred {
+			b.UnknownSuppressed++
+		}
 	case delivery.Suppressed:
 		b.Suppressed++
 	case delivery.Skipped:
@@ -191,38 +195,7 @@ func (b *builder) count(o *delivery.Outcome) {
 	if !b.deleted(o) {
 		b.domains.add(o)
 	}
-}
-
-// deleted tells that nobody knows any more whom an outcome is about.
-func (b *builder) deleted(o *delivery.Outcome) bool { return o.To == "" && b.Purged != nil }
-
-func (b *builder) explain(o *delivery.Outcome) {
-	words := o.Text
-	if b.meaning != nil && (o.Code != 0 || o.Enhanced != "" || words == "") {
-		words = b.meaning(o.Class, o.Code, o.Enhanced)
-	}
-	if words == "" && b.deleted(o) {
-		words = "the reason was purged"
-	}
-	k := reasonKey{o.Status, o.Code, o.Enhanced, words}
-	r := b.reasons[k]
-	if r == nil && len(b.reasons) >= mostReasons {
-		k = reasonKey{status: o.Status, text: "other reasons"}
-		r = b.reasons[k]
-	}
-	if r == nil {
-		r = &Reason{Status: k.status.String(), Code: k.code, Enhanced: k.enhanced, Meaning: k.text, People: []Person{}}
-		b.reasons[k] = r
-	}
-	r.Count++
-	if b.deleted(o) {
-		b.nameless++
-		return
-	}
-	if b.people[o.Status] < mostPeople {
-		b.people[o.Status]++
-		r.People = append(r.People, Person{o.To, o.Host, o.Text, o.At})
-	}
+	return nil
 }
 
 func (b *builder) skipped(s Source) error {
@@ -262,18 +235,6 @@ func (b *builder) finish(s Source) {
 		return strings.Compare(x.title(), y.title())
 	})
 	b.More = b.Failed + b.Unknown - b.people[delivery.Failed] - b.people[delivery.Unknown]
-}
-
-// title is the reason in one line: "550 5.1.1 no such user".
-func (r *Reason) title() string {
-	var parts []string
-	if r.Code != 0 {
-		parts = append(parts, fmt.Sprint(r.Code))
-	}
-	if r.Enhanced != "" {
-		parts = append(parts, r.Enhanced)
-	}
-	return safe(strings.Join(append(parts, r.Meaning), " "))
 }
 
 // JSON writes the report as one JSON document.

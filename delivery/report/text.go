@@ -41,7 +41,10 @@ func (r *Report) Text(w io.Writer, o TextOptions) error {
 	lines := []string{r.heading()}
 	lines = append(lines, r.table(o)...)
 	if r.Total > r.Rows || r.Total < r.Rows && r.Finished != nil { // a list that was not read to its end has no sum yet
-		lines = append(lines, fmt.Sprintf("  %s deliveries and skipped rows, from %s rows", number(r.Total), number(r.Rows)))
+		lines = append(lines, fmt.Sprintf("  %s and skipped rows, from %s", count(r.Total, "delivery", "deliveries"), count(r.Rows, "row", "rows")))
+	}
+	for _, remark := range r.Remarks(o.Send) {
+		lines = append(lines, wrap("  "+remark, " ", o.Width)...)
 	}
 	for i := range r.Pauses {
 		lines = append(lines, "  "+r.Pauses[i].String())
@@ -53,7 +56,7 @@ func (r *Report) Text(w io.Writer, o TextOptions) error {
 	}
 	lines = append(lines, r.bounces(o)...)
 	if r.Purged != nil {
-		lines = append(lines, "  addresses were purged at "+r.Purged.Local().Format("2006-01-02 15:04")+": who these people were is not known any more")
+		lines = append(lines, "  recipients' data was purged at "+minute(*r.Purged)+": domains, names and the words of servers are of what came later only")
 	}
 	for _, n := range r.Notes {
 		lines = append(lines, wrap("  note: "+safe(n), " ", o.Width)...)
@@ -66,11 +69,19 @@ func (r *Report) Text(w io.Writer, o TextOptions) error {
 	return nil
 }
 
+// heading has the time of the process that sent, and that of the whole run where there were others before.
 func (r *Report) heading() string {
-	if r.Finished == nil {
-		return fmt.Sprintf("%s not finished, %s so far", safe(r.Run), span(r.Seconds))
+	took, whole := r.Seconds, ""
+	if p := r.Process; p != nil {
+		took = p.Seconds
+		if p.Resumed {
+			whole = fmt.Sprintf(" (%s sent this time), %s after it was begun", number(p.Sent), span(r.Seconds))
+		}
 	}
-	return fmt.Sprintf("%s finished in %s", safe(r.Run), span(r.Seconds))
+	if r.Finished == nil {
+		return fmt.Sprintf("%s not finished, %s so far%s", safe(r.Run), span(took), whole)
+	}
+	return fmt.Sprintf("%s finished in %s%s", safe(r.Run), span(took), whole)
 }
 
 func (r *Report) why(status string) string {
@@ -98,7 +109,14 @@ func (r *Report) bounces(o TextOptions) []string {
 		for _, p := range reason.People[:min(left, len(reason.People))] {
 			left--
 			line := "    " + safe(p.To)
-			if said := strings.TrimSpace(p.Text); said != "" && said != reason.Meaning {
+			said := strings.TrimSpace(p.Text)
+			if said == reason.Meaning {
+				said = ""
+			}
+			if p.Suppressed {
+				said = with(said, suppressedSince)
+			}
+			if said != "" {
 				line = pad(line, 36) + "  " + safe(said)
 			}
 			lines = append(lines, line)
@@ -125,7 +143,7 @@ func (r *Report) next(o TextOptions) []string {
 	switch {
 	case o.Rehearse != "":
 		return []string{"  " + o.Rehearse}
-	case r.Pending == 0 && r.Failed+r.Unknown == 0:
+	case r.Pending == 0 && r.Failed+r.Undecided() == 0:
 		return []string{"  Read this again: " + tell}
 	case o.About != "":
 		about := "  " + o.About
@@ -140,7 +158,7 @@ func (r *Report) next(o TextOptions) []string {
 		return r.onceMore(o)
 	}
 	var lines []string
-	if r.Unknown > 0 {
+	if r.Undecided() > 0 {
 		lines = wrap("  May or may not have arrived: "+tell+" --only unknown -o csv"+between+o.Send+" --retry unknown", between, o.Width)
 	}
 	if r.Failed > 0 {
@@ -153,7 +171,7 @@ func (r *Report) next(o TextOptions) []string {
 // onceMore is next where there are no addresses any more to be looked at.
 func (r *Report) onceMore(o TextOptions) []string {
 	var again []string
-	if r.Unknown > 0 {
+	if r.Undecided() > 0 {
 		again = append(again, o.Send+" --retry unknown")
 	}
 	if r.Failed > 0 {
@@ -178,7 +196,13 @@ func (r *Report) Receipt(o TextOptions) string {
 			rest = append(rest, c.name+" "+number(c.n))
 		}
 	}
-	s := fmt.Sprintf("%s: sent %s of %s in %s", safe(r.Run), number(r.Sent), number(r.Total), short(r.Seconds))
+	took, now := r.Seconds, ""
+	if p := r.Process; p != nil && p.Resumed {
+		now = fmt.Sprintf(", %s of them now in %s", number(p.Sent), short(p.Seconds))
+	} else if p != nil {
+		took = p.Seconds
+	}
+	s := fmt.Sprintf("%s: sent %s of %s in %s%s", safe(r.Run), number(r.Sent), number(r.Total), short(took), now)
 	if len(rest) > 0 {
 		s += " (" + strings.Join(rest, ", ") + ")"
 	}
@@ -219,6 +243,14 @@ func number(n int) string {
 		s = s[:i] + "," + s[i:]
 	}
 	return s
+}
+
+// count is a number with the word that goes with it: 1 row, 12 rows.
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return number(n) + " " + many
 }
 
 func pad(s string, n int) string {

@@ -213,3 +213,59 @@ func TestFaultPanicOfAnIdleConnection(t *testing.T) {
 	t.Attr("expected", "it is closed, the next letter goes over another")
 	t.Attr("seen", "closed; sent, with a budget of one socket")
 }
+
+// door is a connection that panics when it is left.
+type door struct {
+	net.Conn
+	at string
+}
+
+func (c *door) Write(p []byte) (int, error) {
+	if c.at == "QUIT" && string(p) == "QUIT\r\n" {
+		panic(c.at)
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *door) Close() error {
+	err := c.Conn.Close()
+	if c.at == "close" {
+		panic(c.at)
+	}
+	return err
+}
+
+// A panic while a connection is let go gives its place back, once: another thread may be waiting for it.
+func TestFaultPanicWhileLeaving(t *testing.T) {
+	for _, at := range []string{"QUIT", "close"} {
+		inLab(t, smtptest.Options{Scripts: []string{map[string]string{"close": "mail#2: drop"}[at], ""}}, 1, func(l *lab) {
+			dial := l.tr.o.Dial
+			l.tr.o.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				nc, err := dial(ctx, network, addr)
+				if l.dials == 1 {
+					nc = &door{nc, at}
+				}
+				return nc, err
+			}
+			s := l.tr.Queue(QueueOptions{})
+			l.send(s, 1, sent)
+			if at == "QUIT" {
+				l.tr.cache.waiting++ // another thread for the socket: it is not kept
+			}
+			var p *panicked.Error
+			if err := serves(l.t.Context(), s, newFeed(l.t, 1)); !errors.As(err, &p) {
+				l.t.Errorf("%s: %v", at, err)
+			}
+			if at == "QUIT" {
+				l.tr.cache.waiting--
+			}
+			if l.open != 0 || len(l.tr.cache.slots) != 0 {
+				l.t.Fatalf("%s: %d sockets left open, %d in the budget", at, l.open, len(l.tr.cache.slots))
+			}
+			l.send(s, 1, sent)
+		})
+	}
+	t.Attr("fault", "R21 panic while a connection is let go")
+	t.Attr("expected", "its place in the budget comes back, and no other with it")
+	t.Attr("seen", "the next letter is sent, with a budget of one socket")
+}

@@ -73,23 +73,23 @@ func (l *line) park(ok bool) {
 
 // hangUp closes the socket at once.
 func (l *line) hangUp() {
+	defer l.gone()
 	l.Close()
-	l.gone()
 }
 
 // goodbye says QUIT and does not wait for the answer.
 func (l *line) goodbye() {
+	defer l.gone()
 	l.Goodbye()
-	l.gone()
 }
 
 // quit says QUIT and waits a moment for the answer.
 func (l *line) quit() {
+	defer l.gone()
 	l.Quit()
-	l.gone()
 }
 
-// gone gives back what l took of the budgets.
+// gone gives back what l took of the budgets. It is deferred, so that a panic while l is closed costs nobody a connection.
 func (l *line) gone() {
 	l.cache.release()
 	if l.up {

@@ -67,11 +67,11 @@ func (s *sender) Serve(ctx context.Context, domain string, via int, feed deliver
 	}
 }
 
-// drop lets go of the connection.
+// drop lets go of the connection, once, whatever a panic on the way.
 func (p *pump) drop(ok bool) {
-	if p.c != nil {
-		p.c.park(ok)
+	if c := p.c; c != nil {
 		p.c = nil
+		c.park(ok)
 	}
 }
 

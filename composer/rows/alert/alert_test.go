@@ -22,23 +22,28 @@ func news(t *testing.T, d *Dialer) {
 	}
 }
 
-// What comes is told of before anybody reads, and is then read whole; so is the end.
-func TestNews(t *testing.T) {
+// pair is a connection of a Dialer, and its other end.
+func pair(t *testing.T, d *Dialer) (c, peer net.Conn) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
+	if c, err = d.DialTimeout("tcp", l.Addr().String(), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if peer, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = peer.Close() })
+	return c, peer
+}
+
+// What comes is told of before anybody reads, and is then read whole; so is the end.
+func TestNews(t *testing.T) {
 	d := NewDialer()
-	c, err := d.DialTimeout("tcp", l.Addr().String(), time.Minute)
-	if err != nil {
-		t.Fatal(err)
-	}
-	peer, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer peer.Close()
+	c, peer := pair(t, d)
 	say := func(text string) {
 		if _, err := peer.Write([]byte(text)); err != nil {
 			t.Fatal(err)
@@ -80,23 +85,10 @@ func TestNews(t *testing.T) {
 	}
 }
 
-// A connection that nobody reads any more can be closed.
+// A connection that nobody reads any more can be closed, and nothing of it stays.
 func TestCloseUnread(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
 	d := NewDialer()
-	c, err := d.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	peer, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer peer.Close()
+	c, peer := pair(t, d)
 	if err := c.SetDeadline(time.Time{}); err != nil {
 		t.Fatal(err)
 	}
@@ -111,22 +103,9 @@ func TestCloseUnread(t *testing.T) {
 
 // Cut ends the waiting of whoever reads, and what nobody read is no reason to wait for ever.
 func TestCut(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
 	d := NewDialer()
 	for _, unread := range []bool{false, true} {
-		c, err := d.Dial("tcp", l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		peer, err := l.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer peer.Close()
+		c, peer := pair(t, d)
 		if err := c.SetDeadline(time.Time{}); err != nil {
 			t.Fatal(err)
 		}

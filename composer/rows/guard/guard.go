@@ -8,7 +8,8 @@
 //  3. a session that ended (the server was restarted) has lost the lock: Hold, which comes before every final dot, waits until
 //     Watch has it again. Where another has it by then, or the server stays away, Hold and Watch say so and nothing more is sent;
 //  4. a newcomer leaves a server that has just started to those whose lock it ended: they come back for it first;
-//  5. a server that is silent is not waited for: after 1 s Hold waits, after 3 s the session counts as ended;
+//  5. a server that is silent is not waited for: after 1 s Hold waits, after 3 s the session counts as ended; and the server is told
+//     to end a session within a minute whose process it hears nothing of;
 //  6. Close gives the lock back, and the end of the process does, in whatever way.
 //
 // A pool in between that gives every statement another session (PgBouncer's transaction mode) cannot hold such a lock. It is told

@@ -203,3 +203,16 @@ func TestHolder(t *testing.T) {
 		}
 	}
 }
+
+// The server is told to find out soon when we are gone without a word, and what it says of that is what its system has.
+func TestMortal(t *testing.T) {
+	t.Parallel()
+	g := take(t, machine(t, pgtest.DSN(t), "alpha"))
+	for name, want := range map[string]string{"tcp_keepalives_idle": "20", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "4", "tcp_user_timeout": "40000"} {
+		var got string
+		if check(t, g.s.ask(t.Context(), "SHOW "+name, &got)); got != want {
+			t.Errorf("%s is %s, want %s", name, got, want)
+		}
+	}
+	check(t, g.Close())
+}

@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -42,6 +41,9 @@ const (
 // ErrDamaged is the error of Read for a file that is no mark.
 var ErrDamaged = errors.New("damaged")
 
+// ErrOther is the error of Open for the mark of another journal that has more than its tables.
+var ErrOther = errors.New("it is another journal's")
+
 // Read reads the mark of a directory. The error is fs.ErrNotExist when there is none. It is read anew when it looks damaged:
 // another process may be writing it.
 func Read(dir string) (m Mark, err error) {
@@ -50,6 +52,10 @@ func Read(dir string) (m Mark, err error) {
 		return m, err
 	}
 	defer func() { _ = f.Close() }()
+	return readAgain(f)
+}
+
+func readAgain(f *os.File) (m Mark, err error) {
 	for range 10 {
 		if m, err = read(f); err == nil {
 			return m, nil
@@ -88,18 +94,20 @@ type File struct {
 	f  *os.File
 }
 
-// Open opens the mark of a directory for m's journal, and makes it, or makes it anew, unless it is there and at least as high.
+// Open opens the mark of a directory for m's journal, and makes it, or makes it anew, unless it is there and at least as high. A repair
+// may put another journal into the place of m's at any moment, with a mark of its own: what is judged is the file that is written.
 func Open(dir string, m Mark) (*File, error) {
-	old, err := Read(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrDamaged) {
+	f, err := disk.Private(filepath.Join(dir, Name))
+	if err != nil {
 		return nil, err
 	}
-	f, openErr := disk.Private(filepath.Join(dir, Name))
-	if openErr != nil {
-		return nil, openErr
-	}
-	if err == nil && old.Journal == m.Journal && old.Commits >= m.Commits {
+	switch old, err := readAgain(f); {
+	case err == nil && old.Journal == m.Journal && old.Commits >= m.Commits:
 		return &File{f: f}, nil
+	case err == nil && old.Journal != m.Journal && old.Commits > 1:
+		return nil, errors.Join(fmt.Errorf("%s: %w", Name, ErrOther), f.Close())
+	case err != nil && !errors.Is(err, ErrDamaged):
+		return nil, errors.Join(err, f.Close())
 	}
 	err = f.Truncate(int64(size)) // what is behind a mark makes it none
 	if err == nil {

@@ -35,6 +35,13 @@ func TestMark(t *testing.T) {
 			t.Errorf("%+v, %v", got, err)
 		}
 	}
+	if _, err = Open(dir, Mark{[16]byte{8}, 9}); !errors.Is(err, ErrOther) {
+		t.Errorf("another journal: %v", err)
+	}
+	if got, err := Read(dir); err != nil || got != (Mark{m.Journal, 5}) {
+		t.Errorf("another journal: %+v, %v", got, err)
+	}
+	check(t, os.WriteFile(filepath.Join(dir, Name), Mark{m.Journal, 1}.octets(), 0o600)) // of one that was never used
 	f, err = Open(dir, Mark{[16]byte{8}, 1})
 	check(t, err)
 	check(t, f.Close())

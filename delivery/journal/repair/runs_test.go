@@ -73,3 +73,34 @@ func TestRepairOfNameless(t *testing.T) {
 	check(t, err)
 	p.end(t)
 }
+
+// Whoever the journal never heard of is unknown by name, for the list is at hand then: no row need be kept for it.
+func TestRepairNamesWhomItLost(t *testing.T) {
+	t.Parallel()
+	ctx, dir := context.Background(), filepath.Join(t.TempDir(), "state")
+	p, err := begin(t, dir, journal.Spec{Campaign: "spring"})
+	check(t, err)
+	p.give(t, sent, sent)
+	p.end(t)
+	wrong(t, dir, `DELETE FROM outcomes WHERE seq > 1; DELETE FROM intents WHERE seq > 1`)
+	mend(t, dir)
+	p, err = begin(t, dir, journal.Spec{Campaign: "spring"})
+	check(t, err)
+	got, err := p.Lookup(ctx, []delivery.ID{p.id(1), p.id(0), p.id(7), p.id(1)}, "b@x.test", "a@x.test", "h@x.test", "b@x.test")
+	check(t, err)
+	for i, want := range []delivery.Status{unknown, sent, unknown, unknown} {
+		if got[i].Status != want {
+			t.Errorf("place %d: %v", i, got[i].Status)
+		}
+	}
+	var names []string
+	for o, err := range p.book.Outcomes(ctx, p.Info()) {
+		if check(t, err); o.Status == unknown {
+			names = append(names, o.To)
+		}
+	}
+	if fmt.Sprint(names) != "[h@x.test b@x.test]" {
+		t.Errorf("unknown: %q", names)
+	}
+	p.end(t)
+}

@@ -4,7 +4,12 @@ import (
 	"context"
 	"errors"
 
+	"github.com/jmoiron/sqlx"
+
+	"github.com/mailblast/mailblast/delivery/journal/flight"
 	"github.com/mailblast/mailblast/delivery/journal/state"
+	"github.com/mailblast/mailblast/delivery/journal/store"
+	"github.com/mailblast/mailblast/delivery/journal/table"
 )
 
 // States are the deliveries of a run by their state; Open are those put off or reopened.
@@ -17,7 +22,8 @@ type States struct {
 	Open       int `json:"open"`
 }
 
-// Count fills in the states of the runs. A run that SQLite cannot read to its end gets none.
+// Count fills in the states of the runs, and in a sound journal what was on the wire. A run that SQLite cannot read to its end gets
+// none.
 func (w *Wreck) Count(ctx context.Context, f *Finding) (err error) {
 	if w.img.Missing() || f.Schema == 1 {
 		return nil
@@ -39,6 +45,23 @@ func (w *Wreck) Count(ctx context.Context, f *Finding) (err error) {
 		if err == nil {
 			r.States = &States{c.Sent, c.Failed, c.Unknown, c.Suppressed, c.Skipped, c.Open}
 		}
+		if f.Sound() && r.Row.Int(Finished) == 0 {
+			if r.OnWire, err = w.onWire(ctx, db, r.Row); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
+}
+
+// onWire counts what was on the wire when the last process of a run was cut off.
+func (w *Wreck) onWire(ctx context.Context, db *sqlx.DB, run table.Row) (n int, err error) {
+	tx, err := db.BeginTxx(ctx, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, tx.Rollback()) }()
+	of := flight.Span{Run: uint64(run.Int(0)), Intent: run.Int(SettledIntent), Outcome: run.Int(SettledOutcome)}
+	open, err := flight.Open(ctx, store.Reading(tx, w.file, w.meta), of)
+	return len(open), err
 }

@@ -44,14 +44,15 @@ type Fault struct {
 type Run struct {
 	Name     string       `json:"name"` // empty: lost
 	ID       int64        `json:"id"`
-	Outcomes int64        `json:"outcomes"`         // rows of outcomes that are as they were written
-	Intents  int64        `json:"intents"`          // likewise
-	States   *States      `json:"states,omitempty"` // nil: they cannot be counted
-	Lost     bool         `json:"lost,omitempty"`   // its own row is
-	Doubt    bool         `json:"doubt"`            // what became of deliveries without outcome cannot be told
-	Round    int64        `json:"-"`                // the highest of its outcomes
-	Row      table.Row    `json:"-"`                // of runs; nil when it is lost
-	Line     register.Run `json:"-"`                // of the list of runs, if it is there
+	Outcomes int64        `json:"outcomes"`              // rows of outcomes that are as they were written
+	Intents  int64        `json:"intents"`               // likewise
+	States   *States      `json:"states,omitempty"`      // nil: they cannot be counted
+	OnWire   int          `json:"on_the_wire,omitempty"` // messages that were on the wire when it was cut off
+	Lost     bool         `json:"lost,omitempty"`        // its own row is
+	Doubt    bool         `json:"doubt"`                 // what became of deliveries without outcome cannot be told
+	Round    int64        `json:"-"`                     // the highest of its outcomes
+	Row      table.Row    `json:"-"`                     // of runs; nil when it is lost
+	Line     register.Run `json:"-"`                     // of the list of runs, if it is there
 }
 
 // Sound tells that nothing is wrong.
@@ -195,6 +196,6 @@ func (j *judging) beside() {
 		j.note("%s is missing; it is made anew", mark.Name)
 	}
 	if n := j.list.Damaged; n > 0 {
-		j.note("%d lines of %s cannot be read; a crash at the start of a run leaves such a line, of a run that sent nothing", n, register.Name)
+		j.note("lines of %s that cannot be read: %d; a crash at the start of a run leaves such a line, of a run that sent nothing", register.Name, n)
 	}
 }

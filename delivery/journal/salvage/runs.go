@@ -32,7 +32,7 @@ func (j *judging) rows() {
 	}
 	for _, t := range []table.Table{table.Skipped, table.Kept, table.Pauses} {
 		if n := j.tally(t).changed; n > 0 {
-			j.fault(nobody, "%d rows of %s are not as they were written", n, t.Name)
+			j.fault(nobody, "%s not as written", t.Are(n))
 		}
 	}
 }
@@ -47,7 +47,7 @@ func (j *judging) appended(t table.Table, to int64) int64 {
 	missing := j.missing(t)
 	if count := missing.count(); count > 0 {
 		last, by := missing.last(), map[string]int{table.Outcomes.Name: FirstOutcome, table.Intents.Name: SettledIntent}[t.Name]
-		j.fault(func(r *Run) bool { return by > 0 && (r.Lost || r.Row.Int(by) < last) }, "%d rows of %s are damaged or missing (%v)", count, t.Name, missing)
+		j.fault(func(r *Run) bool { return by > 0 && (r.Lost || r.Row.Int(by) < last) }, "%s damaged or missing (%v)", t.Are(count), missing)
 	}
 	return missing.last()
 }
@@ -103,10 +103,10 @@ func (j *judging) lost() {
 		}
 	}
 	if gone := j.meta.Runs - rows; j.told && gone > 0 {
-		j.fault(func(r *Run) bool { return r.Lost }, "%d rows of runs are damaged or missing", gone)
+		j.fault(func(r *Run) bool { return r.Lost }, "%s damaged or missing", table.Runs.Are(gone))
 		j.f.Nameless += int(max(0, gone-named))
 	} else if j.told && gone < 0 {
-		j.fault(nil, "it has %d runs, but says %d", rows, j.meta.Runs)
+		j.fault(nil, "it has runs: %d, but says %d", rows, j.meta.Runs)
 		j.all = true
 	}
 	slices.SortStableFunc(j.f.Runs, func(a, b Run) int { return cmp.Compare(a.ID, b.ID) })
@@ -152,7 +152,7 @@ func (j *judging) doubts() {
 			continue
 		}
 		if r.Name == "" {
-			j.fault(nobody, "a run of which %d outcomes are left has lost its row and its name", r.Outcomes)
+			j.fault(nobody, "a run has lost its row and its name; outcomes of it that are left: %d", r.Outcomes)
 			continue
 		}
 		j.fault(func(other *Run) bool { return other == r }, "it knows nothing of the run %s, which was begun here", r.Name)

@@ -100,11 +100,11 @@ func TestSound(t *testing.T) {
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	for query, want := range map[string]string{
-		`UPDATE outcomes SET status = 1 WHERE seq = 2`:  "1 rows of outcomes are damaged or missing (place 2) [spring]",
+		`UPDATE outcomes SET status = 1 WHERE seq = 2`:  "1 row of outcomes is damaged or missing (place 2) [spring]",
 		`UPDATE outcomes SET rcpt = CAST(rcpt AS BLOB)`: "7 rows of outcomes are damaged or missing (places 1 to 7) [spring autumn]",
 		`DELETE FROM outcomes WHERE seq > 3`:            "4 rows of outcomes are damaged or missing (places 4 to 7) [spring autumn]",
-		`DELETE FROM intents WHERE seq = 3`:             "1 rows of intents are damaged or missing (place 3) [spring]",
-		`UPDATE runs SET finished = 1 WHERE id = 2`:     "1 rows of runs are damaged or missing [autumn]",
+		`DELETE FROM intents WHERE seq = 3`:             "1 row of intents is damaged or missing (place 3) [spring]",
+		`UPDATE runs SET finished = 1 WHERE id = 2`:     "1 row of runs is damaged or missing [autumn]",
 		`DELETE FROM runs`:                              "2 rows of runs are damaged or missing [spring autumn]",
 		`DELETE FROM meta`:                              "damaged: what it says of itself is missing [spring autumn]",
 		`UPDATE meta SET runs = 0`:                      "damaged: what it says of itself is not what was written [spring autumn]",

@@ -66,16 +66,24 @@ var standing = fmt.Sprintf(`max((round << %d) | (%s << %d) | seq)`, roundBits, r
 
 // lasting are the rows that count for every process. A delivery that a person had tried again has a row without tries or time,
 // unlike one whose row is back on the list, which keeps its tries, and one that on_unknown has resent, which waits for its time.
-var lasting = fmt.Sprintf(`(status <> %d OR charged OR next > 0 OR round >= ?)`, outcome.Reopened)
+// held are those of a process that is not to resend anything: what waits for its time is what it was before.
+var (
+	lasting = fmt.Sprintf(`(status <> %d OR charged OR next > 0 OR round >= ?)`, outcome.Reopened)
+	held    = fmt.Sprintf(`(status <> %d OR charged OR round >= ?)`, outcome.Reopened)
+)
 
 const noRound = math.MaxInt64 // one that no run comes to
 
 // Standings is a query of each delivery's state, as key, copy, standing, attempts, tries; it takes the run's first place
 // and number, and the round from which reopenings count whatever came of them, math.MaxInt64 being none.
-var Standings = `SELECT key, copy, ` + standing + ` AS standing,
+var Standings = standings(lasting)
+
+func standings(which string) string {
+	return `SELECT key, copy, ` + standing + ` AS standing,
 	max((round << 32) | CASE WHEN charged THEN attempt ELSE 0 END) & 0xffffffff AS attempts,
 	max((round << 32) | try) & 0xffffffff AS tries
-	FROM outcomes WHERE seq > ? AND run = ? AND status <> ` + fmt.Sprint(int(delivery.NotTried)) + ` AND ` + lasting + ` GROUP BY key, copy`
+	FROM outcomes WHERE seq > ? AND run = ? AND status <> ` + fmt.Sprint(int(delivery.NotTried)) + ` AND ` + which + ` GROUP BY key, copy`
+}
 
 // Place is the deciding outcome's place, in SQL.
 var Place = fmt.Sprintf(`(standing & %d)`, int64(1)<<seqBits-1)
@@ -94,6 +102,7 @@ type Table struct {
 	file   string
 	run    uint64
 	first  int64
+	hold   bool
 	conn   *sqlx.Conn
 	lookup *sqlx.Stmt
 	see    *sqlx.Stmt
@@ -118,6 +127,12 @@ func Load(ctx context.Context, db *sqlx.DB, file string, run uint64, first int64
 	return t, nil
 }
 
+// Hold lays everything out anew, with what waits to be resent as it was before.
+func (t *Table) Hold(ctx context.Context) error {
+	t.hold = true
+	return t.Fill(ctx, noRound)
+}
+
 // Fill lays everything out anew, with what this process reopened since a round begun as open.
 func (t *Table) Fill(ctx context.Context, reopened int64) (err error) {
 	if err := t.forget(); err != nil {
@@ -130,7 +145,11 @@ func (t *Table) Fill(ctx context.Context, reopened int64) (err error) {
 			return err
 		}
 	}
-	_, err = t.conn.ExecContext(ctx, `INSERT INTO temp.states SELECT *, 0 FROM (`+Standings+`) ORDER BY key, copy`,
+	all := Standings
+	if t.hold {
+		all = standings(held)
+	}
+	_, err = t.conn.ExecContext(ctx, `INSERT INTO temp.states SELECT *, 0 FROM (`+all+`) ORDER BY key, copy`,
 		t.first, int64(t.run), reopened)
 	if err != nil {
 		return err

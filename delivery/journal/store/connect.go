@@ -20,8 +20,8 @@ const writeCache, readCache = 8192, 2048
 const patience = "60000"
 
 // writing is how a connection that can write commits: through a write-ahead log that is on disk when a commit returns, and that
-// Store carries over.
-const writing = "_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=wal_autocheckpoint(0)"
+// Store carries over. The file is there: where a repair has just moved it away, no other is made in its place.
+const writing = "mode=rw&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=wal_autocheckpoint(0)"
 
 func dial(file, how string, cache int) (*sqlx.DB, error) {
 	name, err := source(file, how, cache)

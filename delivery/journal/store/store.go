@@ -48,7 +48,8 @@ type Store struct {
 	id    [16]byte // the journal's number
 	mark  *mark.File
 	meta  struct{ read, write *sqlx.Stmt }
-	old   bool // it was of schema 1
+	old   bool        // it was of schema 1
+	first os.FileInfo // of the file before it was opened
 	inode os.FileInfo
 
 	mu      sync.Mutex
@@ -60,9 +61,22 @@ type Store struct {
 
 // Open opens the journal of a directory, or makes it. Errors are *refusal.DamagedError, *refusal.NewerError and
 // *refusal.LostError where they fit.
-func Open(ctx context.Context, o Options) (*Store, error) {
+func Open(ctx context.Context, o Options) (s *Store, err error) {
+	for range 3 { // readers have no lock that would keep a repair out
+		if s, err = open(ctx, o); !errors.Is(err, errReplaced) {
+			break
+		}
+	}
+	return s, err
+}
+
+func open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{o: o, file: filepath.Join(o.Dir, Name)}
+	s.first, _ = os.Stat(s.file) // what is wrong with it is told by who reads it
 	err := s.examine(ctx)
+	if err == nil {
+		err = s.identify()
+	}
 	if err == nil {
 		err = s.connect(ctx)
 	}
@@ -72,6 +86,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err == nil {
 		err = s.prepare(ctx)
 	}
+	err = s.same(err)
 	if ctx.Err() != nil { // what an examination found that was cut short is nothing to go by
 		err = ctx.Err()
 	}

@@ -136,7 +136,11 @@ func (s *Store) compare(m Meta, w witness) error {
 		}
 	}
 	if gone := commits - m.Commits; gone > 0 {
-		return &refusal.DamagedError{File: s.file, What: fmt.Sprintf("damaged: its last %d commits are gone (it has %d of %d)", gone, m.Commits, commits), Gone: gone}
+		last := fmt.Sprintf("its last %d commits are gone", gone)
+		if gone == 1 {
+			last = "its last commit is gone"
+		}
+		return &refusal.DamagedError{File: s.file, What: fmt.Sprintf("damaged: %s (it has %d of %d)", last, m.Commits, commits), Gone: gone}
 	}
 	return nil
 }

@@ -25,6 +25,14 @@ type Tx struct {
 	file string
 }
 
+// Reading is a transaction of a Reader, of which m is the Meta.
+func Reading(tx *sqlx.Tx, file string, m Meta) *Tx {
+	return &Tx{Tx: tx, Meta: m, Sealer: sum.New(m.ID), file: file}
+}
+
+// File is the path of the journal.
+func (t *Tx) File() string { return t.file }
+
 // Update runs f in one transaction, which is on disk when Update returns nil. An error of f undoes it. An error of the
 // disk is the last thing that happens to the file, unless refusal.NoRoom: then nothing was changed, and there may be room later.
 func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {

@@ -51,10 +51,10 @@ func (d damage) none() bool { return d.missing+d.changed == 0 }
 func (d damage) String(t table.Table) string {
 	var says []string
 	if d.changed > 0 {
-		says = append(says, fmt.Sprintf("%d rows of %s are not as they were written", d.changed, t.Name))
+		says = append(says, t.Are(d.changed)+" not as written")
 	}
 	if d.missing > 0 {
-		says = append(says, fmt.Sprintf("%d rows of %s are missing", d.missing, t.Name))
+		says = append(says, t.Are(d.missing)+" missing")
 	}
 	return "damaged: " + strings.Join(says, ", ")
 }
@@ -175,7 +175,7 @@ func (s *Store) Runs(ctx context.Context, db sqlx.QueryerContext, m Meta) (all [
 		return nil, refusal.Of(s.file, err)
 	}
 	if d.missing = m.Runs - int64(len(all)) - d.changed; d.missing < 0 {
-		return nil, s.damaged("damaged: it has %d runs, but says %d", int64(len(all))+d.changed, m.Runs)
+		return nil, s.damaged("damaged: it has runs: %d, but says %d", int64(len(all))+d.changed, m.Runs)
 	}
 	if !d.none() {
 		return nil, &refusal.DamagedError{File: s.file, What: d.String(table.Runs), Rows: int(d.missing + d.changed)}

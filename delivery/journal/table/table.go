@@ -22,6 +22,14 @@ type Table struct {
 	ddl     string
 }
 
+// Are begins a sentence about some of the table's rows: "1 row of outcomes is", "12 rows of outcomes are".
+func (t Table) Are(rows int64) string {
+	if rows == 1 {
+		return "1 row of " + t.Name + " is"
+	}
+	return fmt.Sprintf("%d rows of %s are", rows, t.Name)
+}
+
 // The tables. Times are Unix microseconds, 0 for none.
 var (
 	// Meta has one row: the journal's number, the host it is on, how many commits there were, the highest places of outcomes

@@ -42,8 +42,15 @@ func (c *Conn) login(ctx context.Context) *fault.Fault {
 	if f := c.o.Gate.enter(ctx); f != nil {
 		return c.shared(f)
 	}
-	f := c.present(mechanism, answers, command)
-	c.o.Gate.leave(f, c.Cut() != nil)
+	return c.inGate(func() *fault.Fault { return c.present(mechanism, answers, command) })
+}
+
+// inGate does a login and gives the others its verdict. A panic is none, and says nothing about the password: the next may try.
+func (c *Conn) inGate(login func() *fault.Fault) *fault.Fault {
+	f, cut := new(fault.Fault), true
+	defer func() { c.o.Gate.leave(f, cut) }()
+	f = login()
+	cut = c.Cut() != nil
 	return f
 }
 

@@ -182,16 +182,16 @@ func (c *Conn) Close() {
 
 // Goodbye says QUIT and does not wait for the answer.
 func (c *Conn) Goodbye() {
+	defer c.Close()
 	_ = c.raw.SetWriteDeadline(time.Now().Add(quitWait / 20))
 	_, _ = c.nc.Write([]byte("QUIT\r\n"))
-	c.Close()
 }
 
 // Quit says QUIT and waits a moment for the answer (RFC 5321 §4.1.1.10). Whatever it is, the connection is closed.
 func (c *Conn) Quit() {
+	defer c.Close()
 	_ = c.raw.SetDeadline(time.Now().Add(quitWait))
 	if _, err := c.nc.Write([]byte("QUIT\r\n")); err == nil {
 		_, _ = c.in.Read()
 	}
-	c.Close()
 }

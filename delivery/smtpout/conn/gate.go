@@ -54,7 +54,7 @@ func (g *Gate) enter(ctx context.Context) *fault.Fault {
 	}
 }
 
-// leave gives the verdict; nil is that the login worked. Of one that we cut ourselves there is none.
+// leave gives the verdict; nil is that the login worked. Of one that was cut on our side there is none.
 func (g *Gate) leave(f *fault.Fault, cut bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"net"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/panicked"
 	"github.com/mailblast/mailblast/delivery/route"
 	"github.com/mailblast/mailblast/delivery/smtpout/fault"
 )
@@ -156,4 +158,47 @@ func FuzzLogin(f *testing.F) {
 			t.Errorf("%q tells %q", fault.Text, password)
 		}
 	})
+}
+
+// trap is a connection that panics when a login is written to it.
+type trap struct{ scripted }
+
+func (c *trap) Write(p []byte) (int, error) {
+	if bytes.HasPrefix(p, []byte("AUTH")) {
+		panic("cannot log in")
+	}
+	return c.scripted.Write(p)
+}
+
+// A panic in mid-login is nobody's verdict on the password, and nobody waits for one: whoever has waited logs in.
+func TestFaultPanicWhileLoggingIn(t *testing.T) {
+	o := &Options{Hello: "me.example", InsecureAuth: true, Gate: new(Gate), Timeouts: Timeouts{}.WithDefaults(),
+		Auth: &Auth{Mechanism: "PLAIN", User: "ana", Password: func(context.Context) (string, error) { return "secret", nil }}}
+	try := func(raw net.Conn) (f *fault.Fault, err error) {
+		defer panicked.Contain(&err)
+		c := New(raw, "mx.example", route.Hop{Host: "mx.example"}, o)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		c.Bind(ctx)
+		defer c.Unbind()
+		c.Ext.Auth = []string{"PLAIN"}
+		return c.login(ctx), nil
+	}
+	for round := range 2 * provenLogins { // more than may be under way
+		var p *panicked.Error
+		if f, err := try(&trap{}); !errors.As(err, &p) {
+			t.Fatalf("round %d: %v, %v", round, f, err)
+		}
+	}
+	if o.Gate.proven {
+		t.Error("a panic counts as a login that worked")
+	}
+	for range 2 {
+		if f, err := try(&scripted{in: bytes.NewReader([]byte("235 2.7.0 welcome\r\n"))}); f != nil || err != nil {
+			t.Fatalf("after the panics: %v, %v", f, err)
+		}
+	}
+	t.Attr("fault", "R21 panic in mid-login")
+	t.Attr("expected", "that connection fails, the others log in")
+	t.Attr("seen", "after four panics the next two logins came through")
 }
