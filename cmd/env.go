@@ -40,6 +40,7 @@ type env struct {
 	envFile, stateIn string
 	dir              string
 	file, state      string // the campaign that the command was given, if it takes one, and its state directory
+	misused          *fault // help was asked for a command that there is not
 	unsaid           error  // why standard output does not have all that was said
 }
 

@@ -22,17 +22,26 @@ func (e *env) helpCommand() *cobra.Command {
 			return names, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			about, rest, err := c.Root().Find(args)
-			switch {
-			case err != nil:
-				return failf(exitUsage, "%w", err).hinted("%s --help", c.Root().Name())
-			case len(rest) > 0:
-				return unknown(about, rest[0])
+			c, misused := about(c.Root(), args)
+			if misused != nil {
+				return misused
 			}
-			about.InitDefaultHelpFlag()
-			return about.Help()
+			return c.Help()
 		},
 	}
+}
+
+// about is the command below c that words name.
+func about(c *cobra.Command, words []string) (*cobra.Command, *fault) {
+	c, rest, err := c.Find(words)
+	switch {
+	case err != nil:
+		return nil, failf(exitUsage, "%w", err).hinted("%s --help", c.Root().Name())
+	case len(rest) > 0:
+		return nil, unknown(c, rest[0])
+	}
+	c.InitDefaultHelpFlag()
+	return c, nil
 }
 
 // helpTemplate leads with examples and ends with exit codes.

@@ -36,6 +36,9 @@ func (e *env) main() int {
 	if f := diskFault(e.unsaid); f != nil && err == nil { // a reader that has gone has heard enough
 		err = f
 	}
+	if e.misused != nil {
+		return e.explain(e.misused)
+	}
 	return e.explain(err)
 }
 
@@ -75,6 +78,13 @@ func (e *env) root() *cobra.Command {
 	root.SetHelpTemplate(helpTemplate)
 	help := root.HelpFunc()
 	root.SetHelpFunc(func(c *cobra.Command, args []string) { // cobra would print a fault of standard output, and call that success
+		if words := c.Flags().Args(); c.HasSubCommands() && len(words) > 0 { // --help journal repair
+			var misused *fault
+			if c, misused = about(c, words); misused != nil {
+				e.misused = misused
+				return
+			}
+		}
 		var text strings.Builder
 		c.SetOut(&text)
 		help(c, args)

@@ -18,6 +18,8 @@ func TestMistyped(t *testing.T) {
 		"journal send":                {`unknown command "journal send"`, "did you mean mailblast send? All commands: mailblast journal --help"},
 		"help sned":                   {`unknown command "sned"`, "did you mean mailblast send? All commands: mailblast --help"},
 		"help journal chek":           {`unknown command "journal chek"`, "did you mean mailblast journal check? All commands: mailblast journal --help"},
+		"sned --help":                 {`unknown command "sned"`, "did you mean mailblast send? All commands: mailblast --help"},
+		"journal chek -h":             {`unknown command "journal chek"`, "did you mean mailblast journal check? All commands: mailblast journal --help"},
 		"completion bsh":              {`unknown command "completion bsh"`, "did you mean mailblast completion bash? All commands: mailblast completion --help"},
 		"completion bash x":           {"mailblast completion bash takes no arguments, but was given 1", "mailblast completion bash --help"},
 		"--forse":                     {"unknown flag: --forse", "mailblast --help"},
@@ -48,8 +50,10 @@ func TestMistyped(t *testing.T) {
 			t.Errorf("mailblast %s: exit code %d, %q%q, want %q", line, code, out, err, said)
 		}
 	}
-	if code, out, err := ran([]string{"help", "journal", "repair"}, nil); code != exitOK || err != "" || !strings.HasPrefix(out, "Make a new journal") {
-		t.Errorf("help journal repair: %d, %q, %q", code, out, err)
+	for _, line := range []string{"help journal repair", "journal repair --help", "--help journal repair", "journal repair -h x"} {
+		if code, out, err := ran(strings.Fields(line), nil); code != exitOK || err != "" || !strings.HasPrefix(out, "Make a new journal") {
+			t.Errorf("%s: %d, %q, %q", line, code, out, err)
+		}
 	}
 	if code, out, err := ran([]string{"completion"}, nil); code != exitOK || err != "" || !strings.Contains(out, "bash") {
 		t.Errorf("completion: %d, %q, %q", code, out, err)
