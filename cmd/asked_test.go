@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,15 +15,27 @@ import (
 	"github.com/mailblast/mailblast/delivery/smtptest"
 )
 
-// onTerminal runs the command on a terminal of its own, where somebody types lines. What it said is in out.
+// onTerminal runs the command on a terminal of its own, where somebody types lines. What it said is in out. No line is folded.
 func (s *sending) onTerminal(lines string, args ...string) ended {
 	s.t.Helper()
+	return s.onNarrowTerminal(400, strings.NewReader(lines), new(bytes.Buffer), args...)
+}
+
+// display is what a terminal shows.
+type display interface {
+	io.Writer
+	fmt.Stringer
+}
+
+// onNarrowTerminal is onTerminal for a terminal that many cells wide, on which somebody types what in gives.
+func (s *sending) onNarrowTerminal(columns int, in io.Reader, out display, args ...string) ended {
+	s.t.Helper()
 	const spawn = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
-	c := exec.CommandContext(s.t.Context(), need(s.t, "python3", "python3"), append([]string{"-c", spawn, "mailblast"}, args...)...)
+	sized := []string{"-c", spawn, "sh", "-c", fmt.Sprintf(`stty cols %d && exec "$@"`, columns), "sh", "mailblast"}
+	c := exec.CommandContext(s.t.Context(), need(s.t, "python3", "python3"), append(sized, args...)...)
 	c.Dir = s.dir
 	c.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "TZ=UTC", "TERM=dumb", quickExit}, s.env...)
-	var out bytes.Buffer
-	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(lines), &out, &out
+	c.Stdin, c.Stdout, c.Stderr = in, out, out
 	e := ended{t: s.t}
 	var exit *exec.ExitError
 	if err := c.Run(); errors.As(err, &exit) {

@@ -32,12 +32,15 @@ type env struct {
 	host             string
 	installation     string // what tells this machine from others; empty: not known
 	pid              int
-	files            int // that may be open at once; 0: not known
+	files            int               // that may be open at once; 0: not known
+	openable         func(n int) error // whether n more files may be open at once; nil: not known
+	verb             []string          // the command that runs, such as journal export
 	quiet, noColor   bool
 	verbose          bool
 	envFile, stateIn string
 	dir              string
 	file, state      string // the campaign that the command was given, if it takes one, and its state directory
+	misused          *fault // help was asked for a command that there is not
 	unsaid           error  // why standard output does not have all that was said
 }
 
@@ -59,7 +62,7 @@ func process() *env {
 			return w
 		},
 		lookup: os.LookupEnv, signals: sigs, now: time.Now, opener: openFile, version: version(), host: host, installation: installation(), pid: os.Getpid(),
-		files: openFiles(),
+		files: openFiles(), openable: openable,
 	}
 }
 

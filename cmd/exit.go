@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-	"syscall"
 
 	"github.com/mailblast/mailblast/composer/rows"
 	"github.com/mailblast/mailblast/composer/rows/guard"
@@ -131,8 +130,8 @@ func judge(err error) *fault {
 		lost   *guard.LostError
 		halt   *delivery.Halt
 	)
-	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) { // whichever file it was that could not be opened
-		return failf(exitIO, "%w", err).hinted("allow this process more open files: ulimit -n 1024")
+	if fewFiles(err) {
+		return failf(exitIO, "%w", err).hinted(moreFiles)
 	}
 	if errors.As(err, &f) {
 		return onDiskToo(f)
@@ -191,6 +190,8 @@ func distrusted(err error) *fault {
 		return &fault{code: exitIO, err: newer, hint: "use the newer version of mailblast"}
 	case errors.As(err, &server):
 		return serverFault(server)
+	case errors.As(err, &lost) && lost.Missing && len(lost.Runs) == 0:
+		return failf(exitRefused, "%w", lost).hinted(nothingLeft)
 	case errors.As(err, &lost):
 		return &fault{code: exitRefused, err: lost, hint: "restore the state directory, or hold everybody of these runs with: ",
 			then: []string{"journal", "repair"}}
@@ -214,6 +215,9 @@ func serverFault(err *refusal.ServerError) *fault {
 	}
 	return failf(exitUnavailable, "%w", err).hinted("is the server of state: up, and does it answer from here? For one on this machine add ?sslmode=disable")
 }
+
+// nothingLeft is what to do when a journal is lost with all that could tell of it.
+const nothingLeft = "restore the state directory from a backup; without one, send on a terminal: it asks whether to begin anew, and everybody gets their mail again"
 
 // halted is what a server's refusal of us means for the user.
 func halted(h *delivery.Halt) *fault {

@@ -91,16 +91,23 @@ func TestFaultNoFiles(t *testing.T) {
 	p := build(t)
 	s := smtptest.Start(t, smtptest.Options{Addr: "127.0.0.1:0"})
 	dir, _ := campaignOf(t, s, 3, campaignConnections, "")
-	for files := 15; files < 18; files++ {
-		r := p.under(t, dir, fmt.Sprintf(`ulimit -n %d; exec "$@"`, files), "send", "-y")
-		code := r.code(t, time.Minute)
-		if said := r.err.String(); code == exitOK {
-			break
-		} else if code != exitIO || !strings.Contains(said, "too many open files") || !strings.Contains(said, "ulimit -n") {
-			t.Errorf("%d files: exit code %d\n%s", files, code, said)
+	for _, c := range []struct {
+		files int
+		args  []string
+		code  int
+	}{
+		{12, []string{"status"}, exitIO}, {12, []string{"send", "-y"}, exitIO}, {17, []string{"send", "-y"}, exitIO}, {20, []string{"send", "-y"}, exitIO},
+		{18, []string{"send", "-n=letters"}, exitIO}, {24, []string{"send", "-n=letters"}, exitIO},
+		{40, []string{"send", "-n=letters"}, exitOK}, {28, []string{"send", "-y"}, exitOK}, {28, []string{"status"}, exitOK},
+	} {
+		r := p.under(t, dir, fmt.Sprintf(`ulimit -n %d; exec "$@"`, c.files), c.args...)
+		code, said := r.code(t, time.Minute), r.err.String()
+		want := fmt.Sprintf("mailblast: too many open files: this process may have no more than %d open at once, which is too low a limit\nhint: %s\n", c.files, moreFiles)
+		if code != c.code || code == exitIO && said != want {
+			t.Errorf("%v, %d files: exit code %d\n%s", c.args, c.files, code, said)
 		}
 	}
-	t.Attr("fault", "R19 out of file descriptors while the list is read")
+	t.Attr("fault", "R19 out of file descriptors from the start")
 	t.Attr("expected", "ended with 73 and what to do, nothing half done")
-	t.Attr("seen", "too many open files, hint: ulimit -n")
+	t.Attr("seen", "the limit with its number, hint: ulimit -n")
 }

@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"syscall"
 	"time"
@@ -84,4 +85,21 @@ func cause(ctx context.Context) (*interrupted, bool) {
 	var i *interrupted
 	ok := errors.As(context.Cause(ctx), &i)
 	return i, ok
+}
+
+// stopped replaces the error of something that a signal cut short.
+func stopped(ctx context.Context, err error) error {
+	var told *fault
+	if i, ok := cause(ctx); ok && err != nil && !(errors.As(err, &told) && told.code == i.code()) {
+		return &fault{code: i.code(), err: i}
+	}
+	return err
+}
+
+// untouched is stopped for what has changed nothing yet.
+func untouched(ctx context.Context, err error) error {
+	if i, ok := cause(ctx); ok && err != nil {
+		return &fault{code: i.code(), err: fmt.Errorf("%w: nothing was changed", i)}
+	}
+	return err
 }

@@ -67,29 +67,32 @@ func (e *env) runJournalCheck(ctx context.Context, asJSON bool) (err error) {
 	if err != nil || f.Sound() {
 		return err
 	}
-	return failf(exitIO, "%s is damaged: %s", f.File, plural(len(f.Faults), "fault")).
-		hinted("make a new journal of what is intact with: %s", e.typed("journal", "repair"))
+	damaged := failf(exitIO, "%s is damaged: %s", f.File, plural(len(f.Faults), "fault"))
+	if nothing := lostAll(f); nothing != nil {
+		return damaged.hinted("%s", nothing.hint)
+	}
+	return damaged.hinted("make a new journal of what is intact with: %s", e.typed("journal", "repair"))
 }
 
 func (e *env) printFinding(f *salvage.Finding) {
 	for i := range f.Runs {
-		e.say("%s\n", screen.Printable(runLine(&f.Runs[i])))
+		e.tell("%s\n", screen.Printable(runLine(&f.Runs[i])))
 	}
 	if f.Suppressed > 0 {
-		e.say("suppression list: %s\n", rowsOf(int(f.Suppressed), "suppressed"))
+		e.tell("suppression list: %s\n", rowsOf(int(f.Suppressed), "suppressed"))
 	}
 	for _, n := range f.Notes {
-		e.say("note: %s\n", screen.Printable(n))
+		e.tell("note: %s\n", screen.Printable(n))
 	}
 	for _, x := range f.Faults {
 		touches := ""
 		if len(x.Runs) > 0 {
 			touches = "; it touches " + strings.Join(x.Runs, ", ")
 		}
-		e.say("✗ %s\n", screen.Printable(x.What+touches))
+		e.tell("✗ %s\n", screen.Printable(x.What+touches))
 	}
 	if f.Sound() {
-		e.say("✓ %s is sound\n", screen.Printable(f.File))
+		e.tell("✓ %s is sound\n", screen.Printable(f.File))
 	}
 }
 

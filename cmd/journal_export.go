@@ -51,12 +51,12 @@ func (e *env) runJournalExport(ctx context.Context, args []string, o exportOptio
 	defer stop()
 	w, at, err := e.wreck(ctx)
 	if err != nil {
-		return stopped(ctx, err)
+		return stopped(ctx, e.insteadOfRun(ctx, at, args, err))
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
 	f, err := w.Judge(ctx)
 	if err != nil {
-		return stopped(ctx, e.wreckFault(at, err))
+		return stopped(ctx, e.insteadOfRun(ctx, at, args, e.wreckFault(at, err)))
 	}
 	if f.Schema == 1 {
 		return failf(exitIO, "%s: it is from an earlier version, whose rows have no checksums", f.File).hinted("bring it up to date with: %s", e.typed("status"))
@@ -64,7 +64,8 @@ func (e *env) runJournalExport(ctx context.Context, args []string, o exportOptio
 	only := int64(0)
 	if len(args) > 0 {
 		if only = runCalled(f, args[0]); only == 0 {
-			return failf(exitNoInput, "%s: there is no such run in %s", args[0], at).hinted("all of them: %s", e.typed("journal", "check"))
+			err := failf(exitNoInput, "%s: there is no such run in %s", args[0], at).hinted("all of them: %s", e.typed("journal", "check"))
+			return e.insteadOfRun(ctx, at, args, err)
 		}
 	}
 	if err := e.writeExport(ctx, w, f, only, o); err != nil {
@@ -79,29 +80,36 @@ func (e *env) runJournalExport(ctx context.Context, args []string, o exportOptio
 	return nil
 }
 
-func (e *env) writeExport(ctx context.Context, w *salvage.Wreck, f *salvage.Finding, only int64, o exportOptions) (err error) {
-	out := e.out
+func (e *env) writeExport(ctx context.Context, w *salvage.Wreck, f *salvage.Finding, only int64, o exportOptions) error {
+	export := func(out io.Writer) error { return exporting{w, f, only, o.format == "csv"}.write(ctx, out) }
 	switch {
 	case o.out != "":
-		file, err := private(o.out)
-		if err != nil {
-			return failf(exitIO, "--out: %w", err)
-		}
-		defer func() { err = errors.Join(err, ioFault(file.Close())) }()
-		out = file
+		return ofOutFile("--out", writeOut(o.out, export))
 	case e.outTTY: // it has the list's values as they are
-		out = &printing{w: out}
+		return export(&printing{w: e.out})
 	}
+	return export(e.out)
+}
+
+// exporting is what is written out.
+type exporting struct {
+	*salvage.Wreck
+	found *salvage.Finding
+	only  int64 // the number of a run; 0: all
+	csv   bool
+}
+
+func (x exporting) write(ctx context.Context, out io.Writer) error {
 	buffered, names := bufio.NewWriter(out), record.Names{}
-	for i := range f.Runs {
-		names[f.Runs[i].ID] = f.Runs[i].Name
+	for i := range x.found.Runs {
+		names[x.found.Runs[i].ID] = x.found.Runs[i].Name
 	}
 	each, end := func(r *record.Record) error { return writeRecord(buffered, r) }, func() error { return nil }
-	if o.format == "csv" {
+	if x.csv {
 		t := newTries(buffered)
 		each, end = t.add, t.end
 	}
-	err = names.All(ctx, w.Each, only, each)
+	err := names.All(ctx, x.Each, x.only, each)
 	if err = errors.Join(err, end()); err == nil {
 		err = buffered.Flush()
 	}

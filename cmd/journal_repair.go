@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -81,16 +83,19 @@ func (e *env) found(ctx context.Context, at stateAt, f func(*salvage.Wreck, *sal
 
 func (e *env) repair(ctx context.Context, at stateAt, w *salvage.Wreck, f *salvage.Finding, yes bool) error {
 	e.printFinding(f)
+	if nothing := lostAll(f); nothing != nil {
+		return nothing
+	}
 	if !yes {
 		if !e.inTTY || !e.errTTY {
-			return failf(exitRefused, "nobody is there to be asked, nothing was changed").hinted("%s", e.typed("journal", "repair", "--yes"))
+			return failf(exitRefused, "nobody is there to be asked: nothing was changed").hinted("%s", e.typed("journal", "repair", "--yes"))
 		}
-		question := "A backup of the state directory that is sound is better than a repair. Make a new journal of what is intact? Type yes: "
-		switch answer, err := screen.Ask(ctx, bufio.NewReader(e.in), e.err, question); {
+		question := "A backup of the state directory that is sound is better than a repair.\nMake a new journal of what is intact? Type yes: "
+		switch answer, err := e.ask(ctx, bufio.NewReader(e.in), question); {
 		case err != nil:
-			return err
+			return untouched(ctx, err)
 		case answer != screen.Yes:
-			return failf(exitRefused, "nothing was changed, as you said")
+			return failf(exitRefused, "not repaired, as you said: nothing was changed")
 		}
 	}
 	var names []string
@@ -102,13 +107,21 @@ func (e *env) repair(ctx context.Context, at stateAt, w *salvage.Wreck, f *salva
 		return err
 	}
 	r, err := repair.Run(ctx, at.journal(), w, f, e.now())
-	err = errors.Join(err, release())
-	switch {
-	case errors.Is(err, repair.ErrNothing):
-		return failf(exitIO, "%s: %w", f.File, err).hinted("restore the state directory from a backup")
-	case err != nil:
+	if err = errors.Join(err, release()); err != nil {
 		return e.wreckFault(at, err)
 	}
 	e.printRepaired(at, f, r)
 	return nil
+}
+
+// lostAll is the error that no repair can make anything of a journal; nil: one can. No hint leads back to repair then.
+func lostAll(f *salvage.Finding) *fault {
+	if f.Sound() || !f.Nothing() {
+		return nil
+	}
+	lost := failf(exitIO, "%s: %w", f.File, repair.ErrNothing)
+	if info, err := os.Stat(f.File); err != nil || info.Size() <= 1 { // as good as missing, see store.Open
+		return lost.hinted(nothingLeft)
+	}
+	return lost.hinted("restore the state directory from a backup; without one, put %s elsewhere: a send then begins anew, and everybody gets their mail again", filepath.Base(f.File))
 }

@@ -140,7 +140,7 @@ func TestJournalRepairAsks(t *testing.T) {
 	if err := os.Remove(filepath.Join(s.dir, ".mailblast", "journal.db")); err != nil {
 		t.Fatal(err)
 	}
-	s.onTerminal("no\n", "journal", "repair").exits(exitRefused).says("journal.db is missing or empty", "nothing was changed, as you said")
+	s.onTerminal("no\n", "journal", "repair").exits(exitRefused).says("journal.db is missing or empty", "not repaired, as you said: nothing was changed")
 	s.onTerminal("no\n", "send").exits(exitRefused).says("Begin anew all the same?")
 	s.onTerminal("yes\n", "journal", "repair").exits(exitOK).says("The journal was made anew", "mailblast send --retry unknown")
 	s.onTerminal("no\n", "send").exits(exitPartial).says("unknown            2")

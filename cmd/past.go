@@ -24,7 +24,7 @@ func (e *env) past(ctx context.Context, args []string) (*past, error) {
 	at, name := e.whereabouts()
 	book, err := e.oldBook(ctx, at)
 	if err != nil {
-		return nil, err
+		return nil, e.insteadOfRun(ctx, at, args, err)
 	}
 	info, err := e.lookUp(ctx, book, at, name, args)
 	if err != nil {
@@ -43,6 +43,7 @@ func (e *env) lookUp(ctx context.Context, book *journal.Book, at stateAt, campai
 	switch {
 	case errors.Is(err, journal.ErrNoRun) && len(args) > 0:
 		err = failf(exitNoInput, "%s: there is no such run in %s", args[0], at).hinted("the latest one: %s", e.typed("status"))
+		err = e.insteadOfRun(ctx, at, args, err)
 	case errors.Is(err, journal.ErrNoRun) && campaign != "":
 		err = failf(exitNoInput, "%s: nothing was sent yet", campaign).hinted("rehearsals are not remembered; send it with: %s", e.typed("send"))
 	case errors.Is(err, journal.ErrNoRun):
@@ -107,10 +108,8 @@ func (e *env) completeRuns(c *cobra.Command, args []string, _ string) ([]string,
 	if len(args) > 0 {
 		return nil, done
 	}
-	if e.dir != "" {
-		if err := os.Chdir(e.dir); err != nil {
-			return nil, done
-		}
+	if e.prepare(c) != nil {
+		return nil, done
 	}
 	at, _ := e.whereabouts()
 	book, err := e.oldBook(c.Context(), at)
@@ -127,12 +126,4 @@ func (e *env) completeRuns(c *cobra.Command, args []string, _ string) ([]string,
 		names = append(names, i.Name())
 	}
 	return names, done
-}
-
-// stopped replaces the error of something that a signal cut short.
-func stopped(ctx context.Context, err error) error {
-	if i, ok := cause(ctx); ok && err != nil {
-		return &fault{code: i.code(), err: i}
-	}
-	return err
 }

@@ -70,7 +70,7 @@ func (e *env) open(ctx context.Context, c *campaign.Campaign, o sendOptions, s *
 	p = &pipeline{env: e, c: c, o: o, log: s.log}
 	if e.inTTY && e.errTTY && !o.json {
 		p.ask = func(ctx context.Context, question string) (bool, error) {
-			answer, err := screen.Ask(ctx, s.in, e.err, question)
+			answer, err := e.ask(ctx, s.in, question)
 			return answer == screen.Yes, err
 		}
 	}

@@ -93,7 +93,7 @@ func (p *pipeline) allowing(ctx context.Context, f func() error) error {
 			question = fmt.Sprintf("%v\nWhoever got mail by these runs would get it again. %s\nBegin anew all the same? Type yes: ", lost, unbarred(lost))
 		case errors.As(err, &host) && !p.allowed.move:
 			allow = &p.allowed.move
-			question = fmt.Sprintf("%v\nIf this is a copy and the other is in use as well, people get two letters. Go on from here? Type yes: ", host)
+			question = fmt.Sprintf("%v\nIf this is a copy and the other is in use as well, people get two letters.\nGo on from here? Type yes: ", host)
 		default:
 			return err
 		}

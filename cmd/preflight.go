@@ -19,7 +19,7 @@ func (p *pipeline) preflight(ctx context.Context) error {
 	for wait := 500 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		err := p.probe(ctx, 0, time.Until(end))
 		var h *delivery.Halt
-		if err == nil || !errors.As(err, &h) || !passing(h) && h.Stage != delivery.StageAuth {
+		if err == nil || fewFiles(err) || !errors.As(err, &h) || !passing(h) && h.Stage != delivery.StageAuth {
 			return err
 		}
 		if p.fallback() && p.probe(ctx, 1, p.o.patience) == nil {

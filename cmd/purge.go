@@ -92,34 +92,34 @@ func (e *env) runPurge(ctx context.Context, o purgeOptions) (err error) {
 // confirmPurge shows what will be lost, and asks where somebody is there to answer. Where nobody is, nothing is lost.
 func (e *env) confirmPurge(ctx context.Context, p *purging, o purgeOptions) error {
 	switch {
-	case o.yes || len(p.runs)+len(p.files)+len(p.aside) == 0:
+	case o.yes || p.empty():
 		return nil
 	case !e.quiet || e.inTTY && e.errTTY:
-		if err := ioFault(p.describe(e.err)); err != nil {
+		if err := ioFault(p.describe(e.err, e.errWidth())); err != nil {
 			return err
 		}
 	}
 	if !e.inTTY || !e.errTTY {
 		return failf(exitRefused, "nobody is there to be asked: nothing was purged").hinted("if you mean it: --yes")
 	}
-	answer, err := screen.Ask(ctx, bufio.NewReader(e.in), e.err, "Delete it for good? Type yes: ")
+	answer, err := e.ask(ctx, bufio.NewReader(e.in), "Delete it for good? Type yes: ")
 	if err == nil && answer != screen.Yes {
 		err = failf(exitRefused, "not purged, as you said")
 	}
-	return err
+	return untouched(ctx, err)
 }
 
-// purge does it: first the journal, so that a file that cannot be removed keeps nothing else.
+// purge does it: first the journal, so that a file that cannot be removed keeps nothing else. Runs that have nothing any more are
+// purged, too: where a purge was cut short, what it took out of them may still lie in the journal's free pages.
 func (e *env) purge(ctx context.Context, p *purging, unasked bool) error {
-	if len(p.runs)+len(p.files)+len(p.aside) == 0 {
-		e.say("nothing to purge (%s)\n", screen.Printable(p.at.String()))
-		return e.tellLeft(p)
-	}
 	var infos []journal.RunInfo
 	for i := range p.runs {
 		infos = append(infos, p.runs[i].info)
 	}
-	err := e.purgeJournal(ctx, p, infos)
+	var err error
+	if len(infos)+len(p.files)+len(p.aside) > 0 {
+		err = e.purgeJournal(ctx, p, infos)
+	}
 	switch {
 	case errors.Is(err, journal.ErrUsed):
 		return failf(exitPaused, "%w: what was purged may still lie in the journal's files", err).hinted("run it again when the other one has ended")
@@ -129,11 +129,15 @@ func (e *env) purge(ctx context.Context, p *purging, unasked bool) error {
 	if err := p.remove(); err != nil {
 		return failf(exitIO, "%w", err).hinted("the journal is purged; remove these yourself, or run it again")
 	}
-	e.say("purged %s\n", p.sum())
-	if unasked && len(p.files) > 0 { // nobody was shown them before
-		e.say("removed: %s\n", listed(folded(p.files)))
+	if p.empty() {
+		e.tell("nothing to purge (%s)\n", screen.Printable(p.at.String()))
+		return e.tellLeft(p)
 	}
-	e.say("the suppression list stays (%s): it protects the people on it; %s takes somebody off\n", verb(p.barred, "entry", "entries"), e.typed("suppress", "rm"))
+	e.tell("purged %s\n", p.sum())
+	if unasked && len(p.files) > 0 { // nobody was shown them before
+		e.tell("removed: %s\n", listed(folded(p.files)))
+	}
+	e.tell("the suppression list stays (%s): it protects the people on it; %s takes somebody off\n", verb(p.barred, "entry", "entries"), whole(e.typed("suppress", "rm")))
 	return e.tellLeft(p)
 }
 
@@ -152,17 +156,6 @@ func (e *env) purgeJournal(ctx context.Context, p *purging, infos []journal.RunI
 		return err
 	}
 	return p.book.DropAside(ctx)
-}
-
-// tellLeft names what nobody can judge but the user.
-func (e *env) tellLeft(p *purging) error {
-	if len(p.spared) > 0 {
-		e.say("not at their end, and not purged: %s\n", listed(p.spared))
-	}
-	if len(p.left) > 0 {
-		e.say("left alone, as mailblast did not write it or it is of other runs, too; look whether it names people: %s\n", listed(folded(p.left)))
-	}
-	return nil
 }
 
 // withoutList takes the fingerprint of the list out of what a run was made from; the name of the key stays.

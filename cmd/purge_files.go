@@ -76,8 +76,8 @@ var (
 	// ownNames are of files without anything of people, and of the journal. A draft is of a secret or a schema that a killed
 	// process was about to make.
 	ownNames = regexp.MustCompile(`^((\.gitignore|schema\.json|secret)(\.[A-Z2-7]+\.new)?|(shared/)?journal\.mark|journal\.(db(-wal|-shm|-journal)?|runs|ballast|probe))$`)
-	// tempNames are of what a process that was killed leaves of a run.
-	tempNames = regexp.MustCompile(`^tmp/((rows|stdin|strings|repeats|attachments|pins|\.spill)-[0-9]+$|mailblast-capture-[0-9]+/)`)
+	// tempNames are of what a process that was killed leaves of a run, and of a file that was asked for.
+	tempNames = regexp.MustCompile(`^tmp/((rows|stdin|strings|repeats|attachments|pins|\.spill)-[0-9]+$|mailblast-capture-[0-9]+/)|(^|/)\.mailblast\.[A-Z2-7]{26}\.new$`)
 )
 
 func (l *leavings) judge(name string, d fs.DirEntry) (disposal, error) {

@@ -38,9 +38,10 @@ var (
 		"r.csv": "email,näme,state,error,smtp_code,enhanced_code,tried_at\na,b", "open.txt": "lab/w1 not finished, 3s so far\n  sent    2",
 		"optouts.csv": "email,reason\na@b.example,x\n", "mine.json": `{"v": 1, "other": 2}`, "journal.damaged-1/journal.db": "x",
 		"journal.repair/journal.db": "x", "journal.txt": "x", "people.new": "x", "tmp/other": "x",
+		"reports/.mailblast.XECE5AI7JXVSOLOCIPR3Y2KQF7.new": "ana@acme.example: no such user",
 	}
 	reports = []string{"a.eml", "captured/b.EML", "events.jsonl", "one.mbox", "open.txt", "r.csv", "r.json", "r.txt", "tmp/other"}
-	certain = []string{"journal.repair", "tmp/mailblast-capture-1/segment", "tmp/rows-1"} // whoever the directory belongs to
+	certain = []string{"journal.repair", "reports/.mailblast.XECE5AI7JXVSOLOCIPR3Y2KQF7.new", "tmp/mailblast-capture-1/segment", "tmp/rows-1"} // whoever the directory belongs to
 	others  = []string{"journal.txt", "mine.json", "optouts.csv", "people.new"}
 )
 

@@ -23,12 +23,6 @@ type purging struct {
 	barred int      // entries of the suppression list
 }
 
-// doomed is a run whose recipients' data is deleted.
-type doomed struct {
-	info   journal.RunInfo
-	report *report.Report
-}
-
 func (p *purging) close() error {
 	var errs []error
 	if p.book != nil {
@@ -43,7 +37,7 @@ func (p *purging) close() error {
 func (e *env) toPurge(ctx context.Context, o purgeOptions) (*purging, error) {
 	at, campaign := e.whereabouts()
 	if err := oldState(ctx, at); err != nil {
-		return nil, err
+		return nil, e.insteadOfRun(ctx, at, o.run, err)
 	}
 	held, err := e.lockAll(ctx, at.dir)
 	if err != nil {
@@ -142,25 +136,11 @@ func (e *env) doom(ctx context.Context, p *purging, info journal.RunInfo) (d doo
 	if err == nil {
 		d.report, err = report.Build(ctx, src)
 	}
-	if err == nil && d.open() {
-		waits, err = p.book.Holds(ctx, info)
+	if err == nil {
+		d.holds, err = p.book.Holds(ctx, info)
 	}
 	if err != nil {
 		return d, false, stateFault(err)
 	}
-	return d, waits, nil
-}
-
-// takes tells whether --before or --all means a run.
-func (o purgeOptions) takes(info journal.RunInfo) bool {
-	end := info.Finished
-	if end.IsZero() {
-		end = info.Started
-	}
-	return o.all || end.Before(o.day)
-}
-
-// open tells that the run may have to be gone on with.
-func (d doomed) open() bool {
-	return d.report.Finished == nil || d.report.Pending+d.report.Undecided() > 0
+	return d, d.holds && d.open(), nil
 }

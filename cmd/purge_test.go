@@ -183,7 +183,7 @@ func TestPurgeKeepsAllOut(t *testing.T) {
 		s.run("send", "other.yaml").exits(exitPaused).says("the state directory is being purged by process 4712")
 	}}
 	var out, said bytes.Buffer
-	e := &env{args: []string{"purge", "--state", state}, in: in, inTTY: true, errTTY: true, out: &out, err: &said, now: time.Now, pid: 4712,
+	e := &env{args: []string{"purge", "--state", state}, in: in, inTTY: true, errTTY: true, width: func() int { return 80 }, out: &out, err: &said, now: time.Now, pid: 4712,
 		lookup: func(string) (string, bool) { return "", false }}
 	if code := e.main(); code != exitOK || !asked || !strings.Contains(out.String(), "purged 1 run (1 delivery)") || peer.Accepted() != 1 {
 		t.Errorf("exit code %d, asked %v, %d letters\n%s%s", code, asked, peer.Accepted(), &out, &said)

@@ -9,38 +9,33 @@ import (
 	"github.com/mailblast/mailblast/cmd/screen"
 )
 
-func (d doomed) unfinished() string {
-	r := d.report
-	return fmt.Sprintf("%s pending, %s of them deferred, %s unknown", screen.Comma(r.Pending), screen.Comma(r.Deferred), screen.Comma(r.Unknown))
-}
-
-// describe says what is deleted, what is lost by it, and what stays.
-func (p *purging) describe(w io.Writer) error {
+// describe says what is deleted, what is lost by it, and what stays, in lines of that width; 0 is without end.
+func (p *purging) describe(w io.Writer, width int) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Personal data to be deleted from %s:\n", screen.Printable(p.at.String()))
-	for _, d := range p.runs {
+	for _, d := range p.holding() {
 		fmt.Fprintf(&b, "  %s: %s, begun %s\n", screen.Printable(d.info.Name()), verb(d.report.Total, "delivery", "deliveries"), d.info.Started.Local().Format(moment))
 		if d.open() {
-			fmt.Fprintf(&b, "    it is not at its end (%s). Lost: who these people are, until the list is read again, and whoever is not\n"+
-				"    on it any more cannot be told or tried again; what servers said of them; which domains were paused\n", d.unfinished())
+			fmt.Fprintf(&b, "    it is not at its end (%s). Lost: who these people are, until the list is read again, and whoever is not on it "+
+				"any more cannot be told or tried again; what servers said of them; which domains were paused\n", d.unfinished())
 		}
 	}
 	if len(p.files) > 0 {
 		fmt.Fprintf(&b, "  %s: %s\n", plural(len(p.files), "file"), listed(p.files))
 	}
-	fmt.Fprintf(&b, "Reports of these runs have counts, no addresses, from then on. What stays: keys of which no address can be read, outcomes and times,\n"+
+	fmt.Fprintf(&b, "Reports of these runs have counts, no addresses, from then on. What stays: keys of which no address can be read, outcomes and times, "+
 		"so that nobody gets the letter twice; the suppression list (%s), which protects the people on it.\n", verb(p.barred, "entry", "entries"))
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, fold(b.String(), width))
 	return err
 }
 
 // sum is what was deleted, in one line.
 func (p *purging) sum() string {
-	n := 0
-	for _, d := range p.runs {
+	n, runs := 0, p.holding()
+	for _, d := range runs {
 		n += d.report.Total
 	}
-	return fmt.Sprintf("%s (%s) and %s from %s", plural(len(p.runs), "run"), verb(n, "delivery", "deliveries"), plural(len(p.files), "file"), screen.Printable(p.at.String()))
+	return fmt.Sprintf("%s (%s) and %s from %s", plural(len(runs), "run"), verb(n, "delivery", "deliveries"), plural(len(p.files), "file"), screen.Printable(p.at.String()))
 }
 
 // listed names a few of many.
@@ -73,4 +68,15 @@ func folded(names []string) (short []string) {
 		}
 	}
 	return short
+}
+
+// tellLeft names what nobody can judge but the user.
+func (e *env) tellLeft(p *purging) error {
+	if len(p.spared) > 0 {
+		e.tell("not at their end, and not purged: %s\n", listed(p.spared))
+	}
+	if len(p.left) > 0 {
+		e.tell("left alone, as mailblast did not write it or it is of other runs, too; look whether it names people: %s\n", listed(folded(p.left)))
+	}
+	return nil
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
@@ -94,12 +92,7 @@ func (e *env) runReport(ctx context.Context, o reportOptions) (err error) {
 		layout.Width, layout.Color = e.outWidth(), e.color(e.outTTY)
 		return e.writeReport(ctx, out, src, o, layout)
 	}
-	f, err := private(o.out)
-	if err != nil {
-		return failf(exitIO, "--out: %w", err)
-	}
-	err = e.writeReport(ctx, f, src, o, layout)
-	return errors.Join(err, ioFault(f.Close()))
+	return ofOutFile("--out", writeOut(o.out, func(w io.Writer) error { return e.writeReport(ctx, w, src, o, layout) }))
 }
 
 func (e *env) writeReport(ctx context.Context, w io.Writer, src report.Source, o reportOptions, layout report.TextOptions) error {
@@ -117,27 +110,6 @@ func (e *env) writeReport(ctx context.Context, w io.Writer, src report.Source, o
 		return ioFault(r.JSON(w))
 	}
 	return ioFault(r.Text(w, layout))
-}
-
-// private opens a file to write that nobody else can read: it may hold everybody's address. A file that is there gives way to
-// a new one, so that whoever has it open, and could read it before, sees nothing of what is written now.
-func private(path string) (*os.File, error) {
-	how := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-	if info, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode().IsRegular() && os.Remove(path) == nil {
-		how |= os.O_EXCL // what comes in its place meanwhile is somebody else's
-	}
-	f, err := os.OpenFile(path, how, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	info, err := f.Stat()
-	if err == nil && info.Mode().IsRegular() { // it may be there still, with other rights
-		err = f.Chmod(0o600)
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
 }
 
 // outWidth is how wide text for standard output may be; 0 is the default of whoever lays it out.

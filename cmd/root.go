@@ -36,6 +36,9 @@ func (e *env) main() int {
 	if f := diskFault(e.unsaid); f != nil && err == nil { // a reader that has gone has heard enough
 		err = f
 	}
+	if e.misused != nil {
+		return e.explain(e.misused)
+	}
 	return e.explain(err)
 }
 
@@ -75,6 +78,13 @@ func (e *env) root() *cobra.Command {
 	root.SetHelpTemplate(helpTemplate)
 	help := root.HelpFunc()
 	root.SetHelpFunc(func(c *cobra.Command, args []string) { // cobra would print a fault of standard output, and call that success
+		if words := c.Flags().Args(); c.HasSubCommands() && len(words) > 0 { // --help journal repair
+			var misused *fault
+			if c, misused = about(c, words); misused != nil {
+				e.misused = misused
+				return
+			}
+		}
 		var text strings.Builder
 		c.SetOut(&text)
 		help(c, args)
@@ -82,9 +92,8 @@ func (e *env) root() *cobra.Command {
 			e.unsaid = err
 		}
 	})
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return failf(exitUsage, "%w", err).hinted("%s --help", c.CommandPath())
-	})
+	root.SetFlagErrorFunc(flagFault)
+	root.SetHelpCommand(e.helpCommand())
 	f := root.PersistentFlags()
 	f.BoolVarP(&e.quiet, "quiet", "q", false, "print errors only")
 	f.BoolVarP(&e.verbose, "verbose", "v", false, "say more: a line a minute without a terminal, one event a person with --json")
@@ -95,21 +104,32 @@ func (e *env) root() *cobra.Command {
 	root.AddGroup(&cobra.Group{ID: "campaign", Title: "Campaign:"}, &cobra.Group{ID: "results", Title: "Results:"}, &cobra.Group{ID: "servers", Title: "Servers:"})
 	root.AddCommand(e.initCommand(), e.checkCommand(), e.previewCommand(), e.sendCommand(), e.statusCommand(), e.reportCommand(),
 		e.suppressCommand(), e.purgeCommand(), e.journalCommand(), e.captureCommand(), e.versionCommand())
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
 	annotate(root)
 	return root
 }
 
 // prepare applies what holds for every command: environment twins of flags, and the directory.
 func (e *env) prepare(c *cobra.Command) error {
+	if c.Name() == cobra.ShellCompRequestCmd { // the command that is completed asks for it
+		return nil
+	}
+	if c.Parent() != c.Root() || !slices.Contains([]string{"version", "help", "completion"}, c.Name()) {
+		if err := e.scarce(leastFiles); err != nil {
+			return err
+		}
+	}
+	e.verb = strings.Fields(c.CommandPath())[1:]
 	var faults []error
 	c.Flags().VisitAll(func(f *pflag.Flag) {
 		name := "MAILBLAST_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		v, ok := e.lookup(name)
-		if !ok || v == "" || f.Changed || f.Name == "help" || f.Name == "chdir" {
+		if !ok || v == "" || f.Changed || f.Name == "help" {
 			return
 		}
 		if err := c.Flags().Set(f.Name, v); err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", name, err))
+			faults = append(faults, fmt.Errorf("%s: %w", name, valueFault(err)))
 		}
 	})
 	if len(faults) > 0 {
@@ -124,16 +144,6 @@ func (e *env) prepare(c *cobra.Command) error {
 	return nil
 }
 
-// usage makes a check of arguments end with the exit code for a wrong command line.
-func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(c *cobra.Command, args []string) error {
-		if err := check(c, args); err != nil {
-			return failf(exitUsage, "%w", err).hinted("%s --help", c.CommandPath())
-		}
-		return nil
-	}
-}
-
 const exits = "exit codes"
 
 // codes lists the exit codes a command can end with, for its help.
@@ -145,39 +155,18 @@ func codes(cs ...int) map[string]string {
 	return map[string]string{exits: b.String()}
 }
 
-// annotate gives cobra's own commands the annotations that the help template asks for.
+// annotate gives cobra's own commands the annotations that the help template asks for, and our words for wrong arguments.
 func annotate(c *cobra.Command) {
 	if c.Annotations == nil {
 		c.Annotations = codes(exitOK, exitUsage)
+		if c.Args != nil {
+			c.Args = usage(c.Args)
+		}
+		if !c.Runnable() {
+			c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+		}
 	}
 	for _, sub := range c.Commands() {
 		annotate(sub)
 	}
 }
-
-// helpTemplate leads with examples and ends with exit codes.
-const helpTemplate = `{{.Short}}.
-
-{{if .HasExample}}Examples:
-{{.Example}}
-
-{{end}}{{with .Long}}{{. | trimTrailingWhitespaces}}
-
-{{end}}Usage: {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND{{else}}{{.UseLine}}{{end}}
-{{if .HasAvailableSubCommands}}{{$cmds := .Commands}}{{range $group := .Groups}}
-{{.Title}}{{range $cmds}}{{if and (eq .GroupID $group.ID) .IsAvailableCommand}}
-  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}
-{{end}}{{if not .AllChildCommandsHaveGroup}}
-Other:{{range $cmds}}{{if and (eq .GroupID "") (or .IsAvailableCommand (eq .Name "help"))}}
-  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}
-{{end}}{{end}}{{if .HasAvailableLocalFlags}}
-Flags:
-{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}
-{{end}}{{if .HasAvailableInheritedFlags}}
-Global flags:
-{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}
-{{end}}
-Exit codes:
-{{index .Annotations "exit codes"}}{{if not .HasParent}}
-Every flag can be given as a variable too: --max-connections 5 is MAILBLAST_MAX_CONNECTIONS=5.
-{{end}}`

@@ -88,7 +88,9 @@ func (e *env) runSend(ctx context.Context, o sendOptions) error {
 	}
 	e.listen()
 	s := e.newScreen(c, o)
-	e.afford(c, s.log)
+	if err := e.afford(c, o, s.log); err != nil {
+		return err
+	}
 	ready, cancel := e.interruptible(ctx)
 	p, err := e.open(ready, c, o, s)
 	if err == nil {

@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"fmt"
 	"io"
 
 	"github.com/mailblast/mailblast/cmd/screen"
@@ -28,10 +27,9 @@ func (p *pipeline) confirm(ctx context.Context, plan *screen.Plan, s *sendScreen
 		}
 	}
 	for ask {
-		answer, err := screen.Ask(ctx, s.in, p.err, plan.Question())
+		answer, err := p.env.ask(ctx, s.in, plan.Question())
 		switch {
 		case err != nil:
-			fmt.Fprintln(p.err) // the question's line is still open
 			return err
 		case answer == screen.No:
 			return failf(exitRefused, "not sent, as you said")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"time"
 
@@ -89,21 +90,18 @@ func (p *pipeline) tellTest(r *report.Report) error {
 }
 
 // reportTo writes the report in the form its file's name asks for.
-func (p *pipeline) reportTo(ctx context.Context, src report.Source, r *report.Report) (err error) {
-	f, err := private(p.o.report)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	switch filepath.Ext(p.o.report) {
-	case ".json":
-		return r.JSON(f)
-	case ".csv":
-		return report.CSV(ctx, f, src, "")
-	}
-	o := p.layout()
-	o.Width, o.Color = 0, false
-	return r.Text(f, o)
+func (p *pipeline) reportTo(ctx context.Context, src report.Source, r *report.Report) error {
+	return writeOut(p.o.report, func(w io.Writer) error {
+		switch filepath.Ext(p.o.report) {
+		case ".json":
+			return r.JSON(w)
+		case ".csv":
+			return report.CSV(ctx, w, src, "")
+		}
+		o := p.layout()
+		o.Width, o.Color = 0, false
+		return r.Text(w, o)
+	})
 }
 
 // verdict is the exit of a send whose summary was printed.

@@ -12,7 +12,7 @@ import (
 // typed gives a command line of ours as it would be typed where this process was started, with its directory and state.
 func (e *env) typed(words ...string) string {
 	line := []string{"mailblast"}
-	if e.dir != "" {
+	if e.dir != "" && e.dir != e.value("MAILBLAST_CHDIR") {
 		line = append(line, "-C", e.dir)
 	}
 	if e.stateIn != "" && e.stateIn != e.value("MAILBLAST_STATE") {

@@ -1,6 +1,8 @@
 package cmd
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -76,4 +78,39 @@ func (e *env) unended(dir string, run journal.RunInfo) string {
 func (e *env) reading(dir string, info journal.RunInfo) report.TextOptions {
 	send, about := e.goOn(dir, info.Campaign, info.Key)
 	return report.TextOptions{Send: send, About: about, Report: e.typed("report")}
+}
+
+// insteadOfRun is for a file or a folder that was given in place of a run: the error that nothing is known of it says then how that
+// campaign's run is called.
+func (e *env) insteadOfRun(ctx context.Context, at stateAt, args []string, err error) error {
+	var missing *fault
+	if len(args) == 0 || !errors.As(err, &missing) || missing.code != exitNoInput {
+		return err
+	}
+	info, gone := os.Stat(args[0])
+	if args[0] == "" || gone != nil {
+		return err
+	}
+	kind := "file"
+	if info.IsDir() {
+		kind = "folder"
+	}
+	if ok, look := journal.Exists(ctx, at.options()); e.stateIn != "" && (look != nil || !ok) {
+		return err // the state that was named
+	}
+	f := failf(exitNoInput, "%s: it is a %s, not the name of a run", args[0], kind)
+	c, unread := campaign.Load(e.given(args), campaign.Options{Env: e.lookup, EnvFile: e.envFile})
+	switch {
+	case unread != nil:
+		return f.hinted("a run is called as its campaign is, or CAMPAIGN/KEY; the latest one: %s", e.typed("status"))
+	case e.stateIn == "" && stateOf(c) != at:
+		if ok, err := journal.Exists(ctx, stateOf(c).options()); err != nil || !ok {
+			return f.hinted("nothing was sent yet of its campaign, %s; rehearsals are not remembered", c.Name)
+		}
+	}
+	if stateOf(c).shared() && e.stateIn == "" {
+		return f.hinted("its campaign is %s, and the journal is on a server, which the campaign in this folder names", c.Name)
+	}
+	e.state = c.State
+	return f.hinted("its campaign is %s: %s", c.Name, e.onState(append(e.verb, c.Name)...))
 }

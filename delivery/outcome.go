@@ -117,10 +117,17 @@ type Halt struct {
 	Code     int
 	Enhanced string
 	Text     string
+	Err      error // what our own system failed by, such as EMFILE; nil: it is the server's doing
 }
+
+// Unwrap gives Err.
+func (e *Halt) Unwrap() error { return e.Err }
 
 func (e *Halt) Error() string {
 	s := e.Host + ": " + e.Text
+	if e.Host == "" { // it did not come to one
+		s = e.Text
+	}
 	if e.Code != 0 {
 		s = fmt.Sprintf("%s: %d %s %s", e.Host, e.Code, e.Enhanced, e.Text)
 	}

@@ -30,6 +30,11 @@ func Ask(ctx context.Context, in *bufio.Reader, out io.Writer, question string) 
 		if err != nil {
 			return No, err
 		}
+		if !strings.HasSuffix(line, "\n") { // the end of the input: the question's line is still open
+			if _, err := io.WriteString(out, "\n"); err != nil {
+				return No, fmt.Errorf("question: %w", err)
+			}
+		}
 		switch strings.ToLower(strings.TrimSpace(line)) {
 		case "yes":
 			return Yes, nil

@@ -136,7 +136,7 @@ func Exists(ctx context.Context, o Options) (bool, error) {
 			return err == nil, err
 		}
 	}
-	return false, nil
+	return store.Told(o.Dir)
 }
 
 // ErrOwnSecret says that a journal has no secret, as it is not on a server.

@@ -41,7 +41,7 @@ func (x *outage) note(f *trouble, t *Transport) error {
 	if t.o.Patience < 0 || now.Sub(x.since) < t.o.Patience {
 		return nil
 	}
-	return &delivery.Halt{Stage: delivery.StageConnect, Host: f.Host, Code: f.Code, Enhanced: f.Enhanced, Text: f.said()}
+	return &delivery.Halt{Stage: delivery.StageConnect, Host: f.Host, Code: f.Code, Enhanced: f.Enhanced, Text: f.said(), Err: f.Own}
 }
 
 // over says that it is back.

@@ -58,7 +58,7 @@ type repairing struct {
 func Run(ctx context.Context, at salvage.Place, w *salvage.Wreck, f *salvage.Finding, now time.Time) (Result, error) {
 	dir := at.Dir
 	r := &repairing{w: w, f: f, now: now, at: at, dir: filepath.Join(dir, draft), r: Result{Kept: map[string]int64{}, Unknown: map[string]int{}}}
-	if f.Schema == 1 || len(f.Runs) == 0 && f.Commits == 0 && f.Suppressed == 0 {
+	if f.Nothing() {
 		return r.r, ErrNothing
 	}
 	err := r.make(ctx)

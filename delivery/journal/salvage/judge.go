@@ -31,6 +31,8 @@ type Finding struct {
 	// SuppressedUnsure says that the journal does not tell any more how many entries the suppression list had.
 	SuppressedUnsure bool `json:"suppressed_unsure,omitempty"`
 	Nameless         int  `json:"nameless,omitempty"` // runs whose very names may be lost
+
+	halfway bool // a repair has the new journal already
 }
 
 // Fault is one thing that is wrong.
@@ -57,6 +59,11 @@ type Run struct {
 // Sound tells that nothing is wrong.
 func (f *Finding) Sound() bool { return len(f.Faults) == 0 }
 
+// Nothing tells that nothing is left to begin a new journal with: no run is known, and no row can be trusted.
+func (f *Finding) Nothing() bool {
+	return !f.halfway && (f.Schema == 1 || len(f.Runs) == 0 && f.Commits == 0 && f.Suppressed == 0)
+}
+
 // judging is one call of Judge.
 type judging struct {
 	*Wreck
@@ -75,6 +82,7 @@ func (w *Wreck) Judge(ctx context.Context) (*Finding, error) {
 	case err != nil:
 		return nil, err
 	case halfway && w.at.Server == "":
+		j.f.halfway = true
 		j.fault(nobody, "a repair of it was cut short")
 		return j.f, nil
 	case w.left.empty() && w.silent():

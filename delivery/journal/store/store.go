@@ -272,6 +272,12 @@ func witnesses(dir string) (w witness, err error) {
 	return w, err
 }
 
+// Told tells that what lies beside the journal of a directory says that there was one, and more in it than its tables.
+func Told(dir string) (bool, error) {
+	w, err := witnesses(dir)
+	return err == nil && !w.silent(), err
+}
+
 // silent tells that no run can have been begun here. The first commit makes the tables.
 func (w *witness) silent() bool {
 	return len(w.list.Runs)+w.list.Damaged == 0 && !w.wal &&

@@ -29,6 +29,8 @@ type Fault struct {
 	Halts    bool // until a person has changed something
 	Unsafe   bool // opportunistic TLS came to nothing: once more without
 	Silent   bool // the peer did not say all it should have
+
+	Own error // what our own system failed by, which is no host's fault; nil: it is the host's doing
 }
 
 // Said makes a fault of a reply.
@@ -42,7 +44,11 @@ func Broke(stage delivery.Stage, err error) *Fault {
 	if alert(err) != nil {
 		stage = delivery.StageTLS // a client of TLS 1.3 has done before the server looks at its certificate (RFC 8446 §2)
 	}
-	return &Fault{Stage: stage, Text: Describe(err), Cools: true, Silent: errors.As(err, &wire) || TimedOut(err)}
+	f := &Fault{Stage: stage, Text: Describe(err), Cools: true, Silent: errors.As(err, &wire) || TimedOut(err)}
+	if Starved(err) {
+		f.Own = err
+	}
+	return f
 }
 
 // Refused tells of a final no to whoever connects. 500 to 504 only say that the greeting was not understood.
@@ -53,7 +59,7 @@ func (f *Fault) Busy() bool { return f.Stage == delivery.StageConnect && f.Code/
 
 // Halt is the error that a fault which halts ends the run with.
 func (f *Fault) Halt() *delivery.Halt {
-	return &delivery.Halt{Stage: f.Stage, Host: f.Host, Code: f.Code, Enhanced: f.Enhanced, Text: f.Text}
+	return &delivery.Halt{Stage: f.Stage, Host: f.Host, Code: f.Code, Enhanced: f.Enhanced, Text: f.Text, Err: f.Own}
 }
 
 // Describe puts an error of a connection in words for a person.
