@@ -55,6 +55,9 @@ func (o *ordeal) suffer(n int, more ...string) {
 		}
 		l := o.p.live(o.t, o.dir, append([]string{"send", "-y"}, more...)...)
 		phase := ""
+		if o.set.crashes {
+			o.crash(l)
+		}
 		if o.fate.comes(l) {
 			phase = l.end(o.t, o.sig)
 		}
@@ -69,6 +72,13 @@ func (o *ordeal) suffer(n int, more ...string) {
 		if len(more) > 0 && o.alone > 20 {
 			return // there is nothing left to do
 		}
+	}
+}
+
+// crash ends the journal's server, at the beginning of a life or between any two of its letters.
+func (o *ordeal) crash(l *life) {
+	if at := o.fate.rng.IntN(lifetime); at%3 == 0 && l.begins() || at%3 == 1 && l.until(func() bool { return l.plan != nil && l.told >= at }) {
+		o.set.server.Crash(o.t)
 	}
 }
 
@@ -114,6 +124,9 @@ func (o *ordeal) codes() []int {
 	}
 	if o.set.resends {
 		codes = append(codes, exitPaused)
+	}
+	if o.set.crashes {
+		codes = append(codes, exitPaused, exitUnavailable)
 	}
 	return codes
 }

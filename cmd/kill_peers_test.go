@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mailblast/mailblast/composer/rows/pgtest"
 	"github.com/mailblast/mailblast/delivery/smtptest"
 )
 
@@ -21,6 +22,9 @@ type setting struct {
 	pipelines bool
 	resends   bool // on_unknown: resend
 	early     bool // its processes end before they have a plan
+
+	server  *pgtest.Own // of the journal; nil: it is in a file
+	crashes bool        // the server ends now and then, too, as by a power cut
 }
 
 // flaky tells that the peer refuses connections and logins, too. It is the one with TLS.
@@ -43,6 +47,9 @@ func (s *setting) folder(t *testing.T, port int) string {
 	if s.flaky() {
 		smtp = fmt.Sprintf("smtp: {host: 127.0.0.1, port: %d, tls: starttls, ca_file: ca.pem, user: %s, password: %s}\n", port, s.peer.User, s.peer.Password)
 		files["ca.pem"] = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.peer.TLS.Certificates[0].Certificate[0]}))
+	}
+	if s.server != nil {
+		fmt.Fprintf(&b, "state: %s\n", s.server.DSN)
 	}
 	b.WriteString(smtp)
 	if s.copies > 0 {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mailblast/mailblast/composer/rows/pgtest"
 	"github.com/mailblast/mailblast/delivery/smtptest"
 )
 
@@ -46,6 +47,12 @@ var trials = []trial{
 	}},
 	{"R1 kill -9", "drops; `on_unknown: resend`", syscall.SIGKILL, 0, 40, func(_ *testing.T, rng *rand.Rand) setting {
 		return setting{peer: dropping(rng), queues: 1, pipelines: true, resends: true}
+	}},
+	{"R1 kill -9", "well-behaved; the journal in PostgreSQL", syscall.SIGKILL, 2, 40, func(t *testing.T, _ *rand.Rand) setting {
+		return setting{peer: wellBehaved(), queues: 1, pipelines: true, server: pgtest.NewOwn(t)}
+	}},
+	{"R1 kill -9", "drops; the journal in a PostgreSQL that crashes, too", syscall.SIGKILL, 0, 40, func(t *testing.T, rng *rand.Rand) setting {
+		return setting{peer: dropping(rng), queues: 1, pipelines: true, server: pgtest.NewOwn(t), crashes: true}
 	}},
 	{"R5 SIGTERM", "well-behaved", syscall.SIGTERM, 2, 30, func(*testing.T, *rand.Rand) setting {
 		return setting{peer: wellBehaved(), queues: 1, pipelines: true}
