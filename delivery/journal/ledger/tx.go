@@ -77,8 +77,8 @@ type Cursor struct {
 	over  bool
 }
 
-// blockRows is how many rows are fetched at once.
-const blockRows = 1000
+// blockRows is how many rows are fetched at once. A row of intents has as many messages as there are connections.
+const blockRows = 100
 
 // Query begins to read a query with ? for its values, of so many columns. A transaction has one Cursor of a name at a time.
 func (t *Tx) Query(ctx context.Context, name string, columns int, query string, args ...any) (*Cursor, error) {

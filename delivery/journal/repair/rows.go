@@ -142,10 +142,12 @@ func (r *repairing) fill(ctx context.Context) error {
 
 // renumber closes the gaps of the suppression list: no other row names its places.
 func (r *repairing) renumber(ctx context.Context) error {
-	last, next := int64(0), int64(0)
+	before, done := int64(0), int64(0)
 	for {
 		var rows []row
+		var last, next int64
 		err := r.s.Update(ctx, func(tx *ledger.Tx) (err error) {
+			last, next = before, done // it may be run again
 			if rows, err = some(ctx, tx, last); err != nil {
 				return err
 			}
@@ -168,6 +170,7 @@ func (r *repairing) renumber(ctx context.Context) error {
 		if err != nil || len(rows) == 0 {
 			return err
 		}
+		before, done = last, next
 	}
 }
 

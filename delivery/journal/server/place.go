@@ -3,7 +3,9 @@ package server
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"strings"
@@ -58,31 +60,48 @@ func locate(dsn string) (p place, err error) {
 	return p, nil
 }
 
-// habits are what a connection is set up with: whatever the server's own are, a commit is on its disk when it returns.
+// habits are how a connection is set up: whatever the server's own are, a commit is on its disk when it returns, and who is gone
+// holds nobody up.
 type habits struct {
 	answer time.Duration // how long a reply may take
-	set    map[string]string
+	set    string
 }
 
 var (
-	writing = habits{time.Minute, map[string]string{"lock_timeout": "50s", "statement_timeout": "0",
-		"idle_in_transaction_session_timeout": "60s", "tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "4"}}
-	reading = habits{30 * time.Minute, map[string]string{"statement_timeout": "0"}}
+	writing = habits{time.Minute, `SET synchronous_commit = on; SET statement_timeout = 0; SET lock_timeout = '50s'; SET idle_in_transaction_session_timeout = '60s';
+		SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 4`}
+	reading = habits{30 * time.Minute, `SET statement_timeout = 0`}
 )
 
 // dial makes connections of a kind; none is opened yet.
 func (p *place) dial(h habits) (*sqlx.DB, error) {
 	cfg := p.cfg.Clone()
-	for k, v := range h.set {
-		cfg.Runtime[k] = v
-	}
-	cfg.Runtime["search_path"], cfg.Runtime["synchronous_commit"] = pq.QuoteIdentifier(p.schema)+", pg_temp", "on"
+	delete(cfg.Runtime, "search_path")
 	c, err := pq.NewConnectorConfig(cfg)
 	if err != nil {
 		return nil, errDSN
 	}
 	c.Dialer(patient{h.answer})
-	return sqlx.NewDb(sql.OpenDB(c), "postgres"), nil
+	set := fmt.Sprintf("%s; SET search_path = %s, pg_temp", h.set, pq.QuoteIdentifier(p.schema))
+	return sqlx.NewDb(sql.OpenDB(&setUp{c, set}), "postgres"), nil
+}
+
+// setUp sets every new connection up. Settings are not sent with its login, of which pools refuse those that they do not know.
+type setUp struct {
+	*pq.Connector
+	statements string
+}
+
+// Connect gives a connection.
+func (s *setUp) Connect(ctx context.Context) (driver.Conn, error) {
+	c, err := s.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := c.(driver.ExecerContext).ExecContext(ctx, s.statements, nil); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
 }
 
 // patient dials connections whose other end may be silent for so long: the driver would wait for a reply for ever.
