@@ -35,9 +35,10 @@ SHOTS ?= shots
 shots:
 	MAILBLAST_SHOTS=$(abspath $(SHOTS)) $(GO) test -count=1 -v -run 'TestStarterPages' ./cmd
 
-# what takes long: a million rows, every octet of a journal, kills by the hundred, fuzzing
+# what takes long: ten million rows, every octet of a journal, every write of a repair, kills by the hundred, fuzzing
+LONG = Long|FaultPurgeTraces|FaultRepairOnBadDisk|FaultAnyOctetRepaired|FaultSync|FaultFullFromStart
 long: fuzz killtest
-	MAILBLAST_LONG=1 $(GO) test -timeout 90m -run 'Long' -v ./...
+	MAILBLAST_LONG=1 $(GO) test -timeout 120m -run '$(LONG)' -v ./...
 
 # hundreds of kills, at random moments and at single system calls; puts its tables into README.md
 killtest:
