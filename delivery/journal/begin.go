@@ -147,6 +147,9 @@ func (g *beginning) resume(ctx context.Context, tx *ledger.Tx) error {
 	if g.s.Source != "" {
 		g.row.source = g.s.Source
 	}
+	if err := tx.Take(ctx, g.row.id); err != nil {
+		return err
+	}
 	return g.row.put(ctx, tx)
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mailblast/mailblast/delivery/journal/disk"
 	"github.com/mailblast/mailblast/delivery/journal/ledger"
+	"github.com/mailblast/mailblast/delivery/journal/refusal"
 	"github.com/mailblast/mailblast/delivery/journal/register"
 	"github.com/mailblast/mailblast/delivery/journal/server"
 	"github.com/mailblast/mailblast/delivery/journal/table"
@@ -57,6 +58,7 @@ func copyRows(ctx context.Context, from, to ledger.Store) (err error) {
 	if err != nil {
 		return err
 	}
+	sealer := from.Sealer()
 	return to.Update(ctx, func(t *ledger.Tx) error {
 		m.ID, m.Commits = t.Meta.ID, m.Commits+1
 		t.Meta = m
@@ -68,6 +70,9 @@ func copyRows(ctx context.Context, from, to ledger.Store) (err error) {
 			var sc table.Scanner
 			for rows.Next() {
 				row, err := sc.Scan(of, rows)
+				if err == nil && !table.Intact(of, sealer, row) {
+					err = &refusal.DamagedError{File: from.File(), What: "damaged: a row of " + of.Name + " is not as it was written", Rows: 1}
+				}
 				if err == nil {
 					err = t.Put(ctx, of, row[:len(row)-1]...)
 				}

@@ -128,7 +128,7 @@ func (b *Book) Close() error {
 // Exists tells whether there is a journal in a place, or was one, without making one.
 func Exists(ctx context.Context, o Options) (bool, error) {
 	if o.Server != "" {
-		return server.Exists(ctx, o.Server)
+		return server.Exists(ctx, o.Server, o.Dir)
 	}
 	for _, name := range []string{store.Name, register.Name, store.Repaired, store.Ready} {
 		_, err := os.Stat(filepath.Join(o.Dir, name))

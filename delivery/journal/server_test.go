@@ -94,3 +94,38 @@ func testTrialOfServer(t *testing.T) {
 		t.Errorf("the trial was written to the journal: %+v", got)
 	}
 }
+
+// A process whose run another has taken meanwhile sends nothing more, and still records what it had on the wire: their locks may be in
+// sessions of two servers, the journal is one.
+func TestFaultRunTaken(t *testing.T) { t.Run(onServer, testRunTaken) }
+
+func testRunTaken(t *testing.T) {
+	ctx := context.Background()
+	o := at(t, t.TempDir())
+	one, two := open(t, o.Dir), open(t, o.Dir)
+	stopOne, stopTwo := serve(one), serve(two)
+	r := begin(t, one, Spec{Campaign: "spring"})
+	other := begin(t, one, Spec{Campaign: "autumn"})
+	check(t, r.Intend([]*delivery.Message{message(r, 1)})(ctx))
+	taken := begin(t, two, Spec{Campaign: "spring"})
+	var gone *refusal.TakenError
+	if err := r.Intend([]*delivery.Message{message(r, 2)})(ctx); !errors.As(err, &gone) || gone.Run != "spring" {
+		t.Errorf("an intent is kept: %v", err)
+	}
+	r.Record([]delivery.Outcome{{ID: id(r, 1), Status: delivery.Sent}})
+	check(t, r.Flush(ctx))
+	if err := other.Intend([]*delivery.Message{message(other, 1)})(ctx); err == nil {
+		t.Error("a process that lost one run is not at its end")
+	}
+	check(t, taken.Intend([]*delivery.Message{message(taken, 2)})(ctx))
+	if err := stopOne(); !errors.As(err, &gone) {
+		t.Errorf("%v", err)
+	}
+	check(t, stopTwo())
+	if all := collect(t, two, taken); len(all) != 1 || all[0].Status != delivery.Sent {
+		t.Errorf("%+v", all)
+	}
+	t.Attr("fault", "R16 two machines carry on one run, their locks being in sessions of two servers")
+	t.Attr("expected", "the first sends nothing more, and records what it has on the wire")
+	t.Attr("seen", "as expected")
+}

@@ -125,10 +125,11 @@ func (b *Book) Serve(ctx context.Context) error {
 func (b *Book) bring(ctx context.Context, t *batch) error {
 	if t.refused = b.full(); t.refused == nil {
 		err := b.commit(ctx, t)
-		if !refusal.NoRoom(err) {
+		taken := errors.As(err, new(*refusal.TakenError))
+		if !refusal.NoRoom(err) && !taken {
 			return b.stopped(err)
 		}
-		t.refused = b.drain(err)
+		t.refused = b.drain(err, taken)
 	}
 	outcomes := 0
 	for _, p := range t.parts {
@@ -151,11 +152,15 @@ func (b *Book) stopped(err error) error {
 }
 
 // drain ends the sending on a full disk: from now on every onDisk gives the error, and the room of the ballast is for the
-// outcomes of what is on the wire.
-func (b *Book) drain(err error) error {
+// outcomes of what is on the wire. So it does when another process has taken the run: what is on the wire is still recorded.
+func (b *Book) drain(err error, taken bool) error {
 	b.mu.Lock()
 	b.noRoom = fmt.Errorf("journal: write: %w", err)
 	b.mu.Unlock()
+	if taken {
+		b.o.Log.Error("nothing more is sent, what is on the wire is still recorded", "error", err)
+		return b.full()
+	}
 	b.o.Log.Error("the disk is full: nothing more is sent, what is on the wire is still recorded", "dir", b.o.Dir, "error", err)
 	if err := disk.DropBallast(b.o.Dir); err != nil {
 		b.o.Log.Error("the journal's ballast stays", "error", err)
@@ -235,10 +240,26 @@ func (b *Book) fault() error {
 	return b.err
 }
 
+// held makes sure that the run of intents is this process's still. Its lock is in a session of its own, of a server that may have
+// been replaced meanwhile.
+func (p *part) held(ctx context.Context, tx *ledger.Tx) error {
+	if len(p.intents) == 0 {
+		return nil
+	}
+	taken, err := tx.Taken(ctx, int64(p.run.info.ID))
+	if err == nil && taken {
+		err = &refusal.TakenError{Run: p.run.info.Name()}
+	}
+	return err
+}
+
 func (b *Book) commit(ctx context.Context, t *batch) error {
 	return b.store.Update(ctx, func(tx *ledger.Tx) error {
 		w := b.writer(ctx, tx)
 		for _, p := range t.parts {
+			if err := p.held(ctx, tx); err != nil {
+				return err
+			}
 			if err := w.intend(p.run.info.ID, p.intents); err != nil {
 				return err
 			}

@@ -16,7 +16,8 @@ type Tx struct {
 	*sqlx.Tx
 	Meta Meta // Commits counts this one already
 	*sum.Sealer
-	file string
+	Writer []byte // of a journal on a server: the process that writes
+	file   string
 }
 
 // NewTx makes a Tx of a journal's transaction, whose Meta is still to be read.
@@ -48,8 +49,29 @@ func (t *Tx) Put(ctx context.Context, into table.Table, row ...any) error {
 	return err
 }
 
+// Take has this process carry a run on. Whoever carried it on before is told by Taken. A journal in a file has locks for that.
+func (t *Tx) Take(ctx context.Context, run int64) error {
+	if t.Writer == nil {
+		return nil
+	}
+	_, err := t.ExecContext(ctx, `INSERT INTO holders VALUES ($1, $2) ON CONFLICT (run) DO UPDATE SET writer = excluded.writer`, run, t.Writer)
+	return err
+}
+
+// Taken tells that another process has taken a run since.
+func (t *Tx) Taken(ctx context.Context, run int64) (taken bool, err error) {
+	if t.Writer == nil {
+		return false, nil
+	}
+	err = t.GetContext(ctx, &taken, `SELECT NOT EXISTS (SELECT 1 FROM holders WHERE run = $1 AND writer = $2)`, run, t.Writer)
+	return taken, err
+}
+
 // Do is a statement with ? for its values.
 func (t *Tx) Do(ctx context.Context, query string, args ...any) (int64, error) {
+	if t.server() {
+		table.Legible(args)
+	}
 	done, err := t.ExecContext(ctx, t.Rebind(query), args...)
 	if err != nil {
 		return 0, err

@@ -132,6 +132,13 @@ func (e *ServerError) Error() string {
 
 func (e *ServerError) Unwrap() []error { return []error{e.Why, e.Err} }
 
+// TakenError says that another process carries a run on since.
+type TakenError struct{ Run string } // its name
+
+func (e *TakenError) Error() string {
+	return e.Run + " is carried on by another process since, as its journal says"
+}
+
 // Of gives an error of SQLite or PostgreSQL its type: damage is a *DamagedError, trouble with the disk a *DiskError, with the server a
 // *ServerError. All name the file.
 func Of(file string, err error) error {

@@ -43,14 +43,16 @@ const draft = "journal.repair"
 
 // repairing is one call of Run.
 type repairing struct {
-	w    *salvage.Wreck
-	f    *salvage.Finding
-	now  time.Time
-	at   salvage.Place // of the damaged journal
-	dir  string        // of the new journal
-	s    ledger.Store
-	runs []newRun
-	r    Result
+	w   *salvage.Wreck
+	f   *salvage.Finding
+	now time.Time
+	at  salvage.Place // of the damaged journal
+	dir string        // of the new journal
+	s   ledger.Store
+	// proved is what the new journal of a server says of itself, as it was looked at.
+	proved string
+	runs   []newRun
+	r      Result
 }
 
 // Run repairs the journal of a directory, which w is opened on and f tells of. Nobody else may be at it: see lock.Alone. The error
@@ -60,6 +62,13 @@ func Run(ctx context.Context, at salvage.Place, w *salvage.Wreck, f *salvage.Fin
 	r := &repairing{w: w, f: f, now: now, at: at, dir: filepath.Join(dir, draft), r: Result{Kept: map[string]int64{}, Unknown: map[string]int{}}}
 	if f.Nothing() {
 		return r.r, ErrNothing
+	}
+	if at.Server != "" {
+		release, err := server.Alone(ctx, at.Server)
+		if err != nil {
+			return r.r, fmt.Errorf("repair: %w", err)
+		}
+		defer func() { _ = release() }() // the lock ends with its session
 	}
 	err := r.make(ctx)
 	if err == nil {
@@ -125,7 +134,7 @@ func (r *repairing) empty(ctx context.Context) error {
 // swapped has the new journal of a server take the place of the damaged one, unless err says why not.
 func (r *repairing) swapped(ctx context.Context, err error) (Result, error) {
 	if err == nil {
-		r.r.Aside, err = server.Swap(ctx, r.w.Server(), r.now)
+		r.r.Aside, err = server.Swap(ctx, r.w.Server(), r.proved, r.now)
 	}
 	if err == nil {
 		err = r.remember()
@@ -136,11 +145,14 @@ func (r *repairing) swapped(ctx context.Context, err error) (Result, error) {
 	return r.r, nil
 }
 
-// remember has this machine know the new journal. Until it does, it knows that of the old one less than there is.
+// remember has this machine know the new journal: its runs, and that what is missing from it is known.
 func (r *repairing) remember() error {
 	list, err := register.Read(r.dir)
 	if err == nil {
 		err = register.Append(r.at.Dir, list.Runs...)
+	}
+	if err == nil {
+		err = server.Forget(r.at.Dir)
 	}
 	return err
 }
@@ -188,6 +200,9 @@ func (r *repairing) prove(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
+	if s := w.Server(); s != nil {
+		r.proved = s.Own()
+	}
 	f, err := w.Judge(ctx)
 	if err == nil && !f.Sound() {
 		err = fmt.Errorf("what was made is not sound: %s", f.Faults[0].What)

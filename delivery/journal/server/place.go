@@ -24,6 +24,7 @@ type place struct {
 
 const (
 	usual       = "mailblast" // schema
+	mostSchema  = 36          // octets of its name, of which a repair makes longer ones; PostgreSQL cuts them at 63
 	dialTimeout = 10 * time.Second
 )
 
@@ -49,6 +50,9 @@ func locate(dsn string) (p place, err error) {
 		first, _, _ := strings.Cut(path, ",")
 		p.schema = strings.Trim(strings.TrimSpace(first), `"`)
 	}
+	if len(p.schema) > mostSchema || p.schema == "" {
+		return p, fmt.Errorf("the search_path of the state names a schema of %d characters: 1 to %d are allowed", len(p.schema), mostSchema)
+	}
 	name := url.URL{Scheme: "postgres", Host: u.Host, Path: u.Path}
 	if user := u.User.Username(); user != "" {
 		name.User = url.User(user)
@@ -70,7 +74,7 @@ type habits struct {
 var (
 	writing = habits{time.Minute, `SET synchronous_commit = on; SET statement_timeout = 0; SET lock_timeout = '50s'; SET idle_in_transaction_session_timeout = '60s';
 		SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 4`}
-	reading = habits{30 * time.Minute, `SET statement_timeout = 0`}
+	reading = habits{10 * time.Minute, `SET statement_timeout = 0`}
 )
 
 // dial makes connections of a kind; none is opened yet.

@@ -49,6 +49,9 @@ func Inspect(ctx context.Context, dsn, dir string) (r *Remains, err error) {
 	return r, err
 }
 
+// Own is what the journal says of itself, as text.
+func (r *Remains) Own() string { return r.meta }
+
 // Name is what the journal is called.
 func (r *Remains) Name() string { return r.s.place.name }
 
@@ -83,7 +86,7 @@ func (r *Remains) Refused(ctx context.Context) (have int, err error) {
 	if err := m.Scan(r.s.place.name, r.tx.QueryRowxContext(ctx, ledger.ReadMeta)); err != nil {
 		return have, r.s.typed(err)
 	}
-	return have, r.s.compare(m, w)
+	return have, r.s.typed(r.s.compare(ctx, r.tx, m, w))
 }
 
 // Each calls f with every row, table by table. A row is valid until f returns.

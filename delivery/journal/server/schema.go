@@ -19,6 +19,14 @@ const version = 2 // the same as in a file
 
 var tables = []table.Table{table.Meta, table.Runs, table.Intents, table.Outcomes, table.Skipped, table.Kept, table.Pauses, table.Suppressed}
 
+// beside are tables that a journal in a file has no need of: the secret that machines share; how many commits each process has made;
+// and which of them carries a run on.
+var beside = []struct{ name, columns, ddl string }{
+	{"secret", "one, value", "CREATE TABLE secret (one BIGINT PRIMARY KEY, value BYTEA NOT NULL)"},
+	{"writers", "id, own", "CREATE TABLE writers (id BYTEA PRIMARY KEY, own BIGINT NOT NULL)"},
+	{"holders", "run, writer", "CREATE TABLE holders (run BIGINT PRIMARY KEY, writer BYTEA NOT NULL)"},
+}
+
 var writeMeta = ledger.Insert("postgres", table.Meta, 1)
 
 // migrate makes the tables where there are none, and tells whether it did. Those that are there must be ours.
@@ -70,8 +78,14 @@ func (s *Store) makeTables(ctx context.Context, tx *sqlx.Tx) error {
 	var all []string
 	if schemas == 0 {
 		all = append(all, "CREATE SCHEMA "+pq.QuoteIdentifier(s.place.schema))
+		if s.o.draft {
+			all = append(all, comment(s.place.schema, ofRepair))
+		}
 	}
-	all = append(all, "CREATE TABLE schema (version BIGINT NOT NULL)", "CREATE TABLE secret (one BIGINT PRIMARY KEY, value BYTEA NOT NULL)", fmt.Sprintf("INSERT INTO schema VALUES (%d)", version))
+	all = append(all, "CREATE TABLE schema (version BIGINT NOT NULL)", fmt.Sprintf("INSERT INTO schema VALUES (%d)", version))
+	for _, t := range beside {
+		all = append(all, t.ddl)
+	}
 	for _, t := range tables {
 		all = append(all, t.ServerDDL())
 	}
@@ -115,6 +129,11 @@ func (s *Store) versionOf(ctx context.Context, db sqlx.QueryerContext) (have int
 	if versions == 1 && have > version {
 		return 0, &refusal.NewerError{File: s.place.name, Have: have, Know: version}
 	}
+	for _, t := range beside {
+		if lines[t.name] != t.columns {
+			return 0, s.damaged("damaged: its tables are not those of schema %d", version)
+		}
+	}
 	for _, t := range tables {
 		if versions != 1 || have != version || lines[t.Name] != shape(t) {
 			return 0, s.damaged("damaged: its tables are not those of schema %d", version)
@@ -126,8 +145,12 @@ func (s *Store) versionOf(ctx context.Context, db sqlx.QueryerContext) (have int
 // soon is how long those wait for the server who only look.
 const soon = 3 * time.Second
 
-// Exists tells whether there is a journal, without making one.
-func Exists(ctx context.Context, dsn string) (is bool, err error) {
+// Exists tells whether there is a journal, or was one that this machine wrote to, without making one.
+func Exists(ctx context.Context, dsn, dir string) (is bool, err error) {
+	w, err := witnesses(dir)
+	if err != nil || w.marked == nil && w.mark.Commits > 1 {
+		return err == nil, err
+	}
 	s := &Store{o: Options{Patience: soon}}
 	if s.place, err = locate(dsn); err != nil {
 		return false, err

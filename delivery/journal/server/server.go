@@ -44,6 +44,7 @@ type Options struct {
 	// StartOver makes a new journal although this machine knows of one in this place.
 	StartOver bool
 	number    [16]byte // of a new journal; none: one is made up
+	draft     bool     // a repair makes it
 }
 
 // Store is an open journal. It is safe for concurrent use.
@@ -54,7 +55,11 @@ type Store struct {
 	write *sqlx.DB // one connection
 	read  *sqlx.DB
 	mark  *mark.File
-	home  int64 // of the table meta, by which it is told from another in its place
+	mine  *mark.File    // by me, how many commits this process has made
+	me    [16]byte      // this process
+	own   int64         // commits it has made; who has turn may change it
+	turn  chan struct{} // one Update at a time
+	home  int64         // of the table meta, by which it is told from another in its place
 
 	mu     sync.Mutex
 	err    error  // why nothing is written any more
@@ -71,7 +76,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Patience = cmp.Or(o.Patience, time.Minute); o.Look {
 		o.Patience = soon
 	}
-	s := &Store{o: o}
+	s := &Store{o: o, turn: make(chan struct{}, 1)}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(s.typed(err), s.Close())
 	}
@@ -113,7 +118,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 		return err
 	}
 	if !made {
-		if err := s.compare(m, w); err != nil {
+		if err := s.compare(ctx, s.read, m, w); err != nil {
 			return err
 		}
 	}
@@ -122,9 +127,38 @@ func (s *Store) open(ctx context.Context) (err error) {
 		s.stop(errLook)
 		return nil
 	}
-	s.mark, err = mark.Open(dir, markOf(m))
+	return s.openMarks(dir, m, w)
+}
+
+// openMarks opens the two marks. That of another journal is replaced where a person has said so: compare refuses it else.
+func (s *Store) openMarks(dir string, m ledger.Meta, w witness) (err error) {
+	if s.me, err = newID(); err != nil {
+		return err
+	}
+	mine := w.mine
+	if w.marked == nil && w.mark.Journal != m.ID {
+		mine = mark.Mark{}
+		for _, d := range []string{dir, filepath.Join(dir, own)} {
+			if err := os.Remove(filepath.Join(d, mark.Name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	if mine.Commits == 0 {
+		mine.Journal = s.me
+	}
+	if err := os.MkdirAll(filepath.Join(dir, own), 0o700); err != nil {
+		return err
+	}
+	if s.mark, err = mark.Open(dir, markOf(m)); err != nil {
+		return err
+	}
+	s.mine, err = mark.Open(filepath.Join(dir, own), mine)
 	return err
 }
+
+// own is where, beside the mark of the journal, that of the last process is which wrote to it from this machine.
+const own = "own"
 
 var errLook = errors.New("it is open for reading only")
 
@@ -179,10 +213,12 @@ func (s *Store) Close() error {
 			errs = append(errs, db.Close())
 		}
 	}
-	if s.mark != nil {
-		errs = append(errs, s.mark.Close())
-		s.mark = nil
+	for _, f := range []*mark.File{s.mark, s.mine} {
+		if f != nil {
+			errs = append(errs, f.Close())
+		}
 	}
+	s.mark, s.mine = nil, nil
 	return errors.Join(errs...)
 }
 
@@ -229,7 +265,8 @@ func markOf(m ledger.Meta) mark.Mark { return mark.Mark{Journal: m.ID, Commits: 
 type witness struct {
 	list   register.List
 	mark   mark.Mark
-	marked error // of mark.Read
+	marked error     // of mark.Read
+	mine   mark.Mark // of the last process here that wrote to it, and how many commits that has made; none: 0
 }
 
 func witnesses(dir string) (w witness, err error) {
@@ -239,6 +276,9 @@ func witnesses(dir string) (w witness, err error) {
 	w.mark, w.marked = mark.Read(filepath.Join(dir, Marks))
 	if w.marked != nil && !errors.Is(w.marked, fs.ErrNotExist) && !errors.Is(w.marked, mark.ErrDamaged) {
 		return w, w.marked
+	}
+	if w.mine, err = mark.Read(filepath.Join(dir, Marks, own)); err != nil { // without it there is a witness less
+		w.mine = mark.Mark{}
 	}
 	return w, nil
 }
@@ -254,7 +294,7 @@ func (w *witness) runs(journal string) (all []register.Run) {
 }
 
 // compare holds what the journal says of itself against what this machine knows of it.
-func (s *Store) compare(m ledger.Meta, w witness) error {
+func (s *Store) compare(ctx context.Context, db sqlx.QueryerContext, m ledger.Meta, w witness) error {
 	id, commits := markOf(m).String(), m.Commits
 	if w.marked == nil && w.mark.Journal != m.ID {
 		if !s.o.StartOver {
@@ -262,6 +302,9 @@ func (s *Store) compare(m ledger.Meta, w witness) error {
 		}
 	} else if w.marked == nil {
 		commits = max(commits, w.mark.Commits)
+		if err := s.forked(ctx, db, w); err != nil {
+			return err
+		}
 	}
 	for _, r := range w.runs(id) {
 		commits = max(commits, r.Commit)
@@ -270,4 +313,18 @@ func (s *Store) compare(m ledger.Meta, w witness) error {
 		return &refusal.DamagedError{File: s.place.name, What: fmt.Sprintf("damaged: its last %d commits are gone (it has %d of %d)", gone, m.Commits, commits), Gone: gone}
 	}
 	return nil
+}
+
+// forked is the error that the server does not have what this machine committed last, although others may have written more since:
+// it was put back, or another has taken its place that had not heard of all.
+func (s *Store) forked(ctx context.Context, db sqlx.QueryerContext, w witness) error {
+	if w.mine.Commits == 0 {
+		return nil
+	}
+	var have int64
+	err := sqlx.GetContext(ctx, db, &have, `SELECT coalesce(max(own), 0) FROM writers WHERE id = $1`, w.mine.Journal[:])
+	if gone := int64(w.mine.Commits) - have; err == nil && gone > 0 {
+		err = &refusal.DamagedError{File: s.place.name, What: fmt.Sprintf("damaged: of what this machine wrote last, %d commits are gone", gone), Gone: uint64(gone)}
+	}
+	return err
 }

@@ -150,7 +150,7 @@ func TestFaultCommitInDoubt(t *testing.T) {
 	p, dsn := through(t, pgtest.DSN(t))
 	s := open(t, options(t, dsn))
 	var want []string
-	for _, at := range []string{"BEGIN", "txid_current", "FOR UPDATE", "INSERT INTO outcomes", "INSERT INTO meta", "COMMIT"} {
+	for _, at := range []string{"BEGIN", "to_regclass", "FOR UPDATE", "INSERT INTO outcomes", "INSERT INTO writers", "INSERT INTO meta", "COMMIT"} {
 		for _, passes := range []bool{false, true} {
 			once := true
 			p.set(func(b []byte) (pass, end bool) {
@@ -285,7 +285,7 @@ func TestPutBack(t *testing.T) {
 	check(t, err)
 	check(t, add(t.Context(), s, "before the backup"))
 	each := func(statement string) {
-		for _, name := range []string{"meta", "outcomes"} {
+		for _, name := range []string{"meta", "outcomes", "writers"} {
 			_, err := s.write.Exec(fmt.Sprintf(statement, name))
 			check(t, err)
 		}
@@ -293,13 +293,126 @@ func TestPutBack(t *testing.T) {
 	each(`CREATE TABLE public.%[1]s_copy AS TABLE mailblast.%[1]s`)
 	check(t, add(t.Context(), s, "after it"))
 	each(`DELETE FROM mailblast.%[1]s; INSERT INTO mailblast.%[1]s TABLE public.%[1]s_copy`)
-	if err := add(t.Context(), s, "to what was put back"); err == nil || !strings.Contains(err.Error(), "replaced while it was in use") {
+	if err := add(t.Context(), s, "to what was put back"); err == nil || !strings.Contains(err.Error(), "put back while it was in use") {
 		t.Errorf("%v", err)
 	}
 	check(t, s.Close())
 	var damaged *refusal.DamagedError
 	if _, err := Open(t.Context(), o); !errors.As(err, &damaged) || damaged.Gone != 1 {
 		t.Errorf("%v", err)
+	}
+	// Another machine, which never had more, has written more since.
+	other := open(t, options(t, dsn))
+	for range 5 {
+		check(t, add(t.Context(), other, "by another"))
+	}
+	if _, err := Open(t.Context(), o); !errors.As(err, &damaged) || !strings.Contains(err.Error(), "of what this machine wrote last, 1 commits are gone") {
+		t.Errorf("after others went on: %v", err)
+	}
+}
+
+// A process whose server is put back, or replaced by one that had not heard of all, does not write to it, whatever others have written
+// meanwhile.
+func TestForkedInUse(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.DSN(t)
+	s := open(t, options(t, dsn))
+	check(t, add(t.Context(), s, "kept"))
+	_, err := s.write.Exec(`CREATE TABLE public.meta_copy AS TABLE meta; CREATE TABLE public.outcomes_copy AS TABLE outcomes; CREATE TABLE public.writers_copy AS TABLE writers`)
+	check(t, err)
+	check(t, add(t.Context(), s, "lost"))
+	_, err = s.write.Exec(`DELETE FROM meta; DELETE FROM outcomes; DELETE FROM writers; INSERT INTO meta TABLE public.meta_copy;
+		INSERT INTO outcomes TABLE public.outcomes_copy; INSERT INTO writers TABLE public.writers_copy`)
+	check(t, err)
+	other := open(t, options(t, dsn))
+	for range 5 {
+		check(t, add(t.Context(), other, "by another"))
+	}
+	if err := add(t.Context(), s, "to the fork"); err == nil || !strings.Contains(err.Error(), "put back while it was in use") {
+		t.Errorf("%v", err)
+	}
+}
+
+// A commit that was not answered, of a server that crashed before it had it, is not taken for another's that has its number since.
+func TestCommitLostInCrash(t *testing.T) {
+	t.Parallel()
+	own := pgtest.NewOwn(t)
+	p, dsn := through(t, own.DSN)
+	s, other := open(t, options(t, dsn)), open(t, options(t, own.DSN))
+	once := true
+	p.set(func(b []byte) (pass, end bool) {
+		if !bytes.Contains(b, []byte("COMMIT")) || !once {
+			return true, false
+		}
+		once = false
+		own.Crash(t)
+		for range 4 {
+			if err := add(context.Background(), other, "by another"); err != nil {
+				t.Error(err)
+			}
+		}
+		return false, true
+	})
+	check(t, add(t.Context(), s, "mine"))
+	n := 0
+	for _, text := range texts(t, s) {
+		if text == "mine" {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("it is there %d times: %q", n, texts(t, s))
+	}
+}
+
+// A person who begins anew gets a new journal, whatever this machine knows of the old one.
+func TestStartOver(t *testing.T) {
+	t.Parallel()
+	o := options(t, pgtest.DSN(t))
+	s, err := Open(t.Context(), o)
+	check(t, err)
+	for range 3 {
+		check(t, add(t.Context(), s, "old"))
+	}
+	_, err = s.write.Exec(`DROP SCHEMA mailblast CASCADE`)
+	check(t, errors.Join(err, s.Close()))
+	if is, err := Exists(t.Context(), o.DSN, o.Dir); !is || err != nil {
+		t.Errorf("one that is gone counts as one that never was: %v", err)
+	}
+	o.StartOver = true
+	s, err = Open(t.Context(), o)
+	check(t, err)
+	check(t, errors.Join(add(t.Context(), s, "new"), s.Close()))
+	o.StartOver = false
+	if got := texts(t, open(t, o)); len(got) != 1 {
+		t.Errorf("%q", got)
+	}
+}
+
+// Whoever ends what he asked for ends nothing else.
+func TestCancelled(t *testing.T) {
+	t.Parallel()
+	o := options(t, pgtest.DSN(t))
+	s, other := open(t, o), open(t, o)
+	ctx, cancel := context.WithCancel(t.Context())
+	check(t, other.Update(t.Context(), func(*ledger.Tx) error { // which has the journal to itself meanwhile
+		ended := make(chan error)
+		go func() { ended <- add(ctx, s, "cancelled") }()
+		time.AfterFunc(50*time.Millisecond, cancel)
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("%v", err)
+		}
+		return nil
+	}))
+	check(t, add(t.Context(), s, "after it"))
+}
+
+func TestLongSchema(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]bool{36: true, 37: false, 63: false} {
+		if _, err := locate("postgres://u@h/d?search_path=" + strings.Repeat("s", n)); (err == nil) != want {
+			t.Errorf("%d: %v", n, err)
+		}
 	}
 }
 

@@ -5,15 +5,58 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
+	"github.com/mailblast/mailblast/delivery/journal/mark"
 	"github.com/mailblast/mailblast/delivery/journal/table"
 )
 
-const draftSuffix = "_repair"
+const (
+	draftSuffix = "_repair"
+	ofRepair    = "mailblast: the new journal of a repair"
+	ofPast      = "mailblast: a damaged journal, which a repair put aside"
+)
+
+// comment says what a schema is: one that happens to be called so is left alone.
+func comment(schema, what string) string {
+	return fmt.Sprintf("COMMENT ON SCHEMA %s IS %s", pq.QuoteIdentifier(schema), pq.QuoteLiteral(what))
+}
+
+// ErrBusy says that somebody wrote to the journal since it was looked at, or is repairing it.
+var ErrBusy = errors.New("the journal is being written to")
+
+// Alone keeps other repairs of a journal away, and whoever deletes what they put aside, until release. The error is ErrBusy when one is
+// at it.
+func Alone(ctx context.Context, dsn string) (release func() error, err error) {
+	p, err := locate(dsn)
+	if err != nil {
+		return nil, err
+	}
+	db, err := p.dial(writing)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	conn, err := db.Connx(ctx)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", p.name, err), db.Close())
+	}
+	release = func() error { return errors.Join(conn.Close(), db.Close()) }
+	var got bool
+	err = conn.GetContext(ctx, &got, `SELECT pg_try_advisory_lock(hashtext('mailblast repair'), hashtext($1))`, p.schema)
+	if err == nil && !got {
+		err = ErrBusy
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", p.name, err), release())
+	}
+	return release, nil
+}
 
 // DraftOf gives the DSN of the schema in which a repair makes the new journal.
 func DraftOf(dsn string) string {
@@ -29,7 +72,7 @@ func DraftOf(dsn string) string {
 }
 
 // Draft makes a journal with a number in that schema, in the place of whatever a repair that was cut short has left there. Its number
-// is that of the damaged one: the marks of other machines go on telling what there was.
+// is that of the damaged one: the marks of other machines go on telling what there was. See Alone.
 func Draft(ctx context.Context, o Options, number [16]byte) (s *Store, err error) {
 	o.DSN = DraftOf(o.DSN)
 	p, err := locate(o.DSN)
@@ -40,20 +83,32 @@ func Draft(ctx context.Context, o Options, number [16]byte) (s *Store, err error
 	if err != nil {
 		return nil, err
 	}
-	_, err = db.ExecContext(ctx, "DROP SCHEMA IF EXISTS "+pq.QuoteIdentifier(p.schema)+" CASCADE")
+	err = drop(ctx, db, p.schema, ofRepair)
 	if err = errors.Join(err, db.Close()); err != nil {
 		return nil, fmt.Errorf("%s: %w", p.name, err)
 	}
-	o.number = number
+	o.number, o.draft = number, true
 	return Open(ctx, o)
 }
 
-// ErrBusy says that somebody wrote to the journal since it was looked at.
-var ErrBusy = errors.New("the journal is being written to")
+// drop deletes a schema, if it is there and of that kind.
+func drop(ctx context.Context, db *sqlx.DB, schema, kind string) error {
+	var is []string
+	err := db.SelectContext(ctx, &is, `SELECT coalesce(obj_description(oid, 'pg_namespace'), '') FROM pg_namespace WHERE nspname = $1`, schema)
+	switch {
+	case err != nil || len(is) == 0:
+		return err
+	case is[0] != kind:
+		return fmt.Errorf("its schema %s is something else's; rename that", schema)
+	}
+	_, err = db.ExecContext(ctx, "DROP SCHEMA "+pq.QuoteIdentifier(schema)+" CASCADE")
+	return err
+}
 
-// Swap has the journal of that schema take the place of the damaged one that r has looked at, which is put aside under another name,
-// all at once. It gives that name; empty: there was nothing to be put aside. Who has the damaged one open is refused from then on.
-func Swap(ctx context.Context, r *Remains, now time.Time) (aside string, err error) {
+// Swap has the draft that was looked at take the place of the damaged journal that r has looked at, which is put aside under another
+// name, all at once. It gives that name; empty: there was nothing to be put aside. Who has the damaged one open is refused from then
+// on. ErrBusy: one of them was written to since.
+func Swap(ctx context.Context, r *Remains, draft string, now time.Time) (aside string, err error) {
 	p := r.s.place
 	db, err := p.dial(writing)
 	if err != nil {
@@ -64,45 +119,97 @@ func Swap(ctx context.Context, r *Remains, now time.Time) (aside string, err err
 	if err != nil {
 		return "", r.s.typed(err)
 	}
-	if aside, err = r.swap(ctx, tx, now); err != nil {
+	if aside, err = r.swap(ctx, tx, draft, now); err != nil {
 		return "", errors.Join(r.s.typed(err), tx.Rollback())
 	}
-	return aside, r.s.typed(tx.Commit())
+	if err = tx.Commit(); away(err) && done(ctx, db, aside) { // it was not answered
+		err = nil
+	}
+	return aside, r.s.typed(err)
 }
 
-func (r *Remains) swap(ctx context.Context, tx *sqlx.Tx, now time.Time) (aside string, err error) {
+// done tells whether a schema is there.
+func done(ctx context.Context, db *sqlx.DB, schema string) (is bool) {
+	err := db.GetContext(ctx, &is, `SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)`, schema)
+	return err == nil && is
+}
+
+func (r *Remains) swap(ctx context.Context, tx *sqlx.Tx, draft string, now time.Time) (aside string, err error) {
 	schema := r.s.place.schema
-	rename := func(from, to string) string {
-		return fmt.Sprintf("ALTER SCHEMA %s RENAME TO %s", pq.QuoteIdentifier(from), pq.QuoteIdentifier(to))
+	if err := r.still(ctx, tx, draft); err != nil {
+		return "", err
 	}
-	lines, err := r.s.shapes(ctx, tx)
+	all, err := r.inherited(ctx, tx)
 	if err != nil {
 		return "", err
 	}
-	var all []string
-	if lines["secret"] == "one, value" { // deliveries are named by it
-		all = append(all, fmt.Sprintf("INSERT INTO %s.secret SELECT * FROM secret ON CONFLICT DO NOTHING", pq.QuoteIdentifier(schema+draftSuffix)))
+	rename := func(from, to string) string {
+		return fmt.Sprintf("ALTER SCHEMA %s RENAME TO %s", pq.QuoteIdentifier(from), pq.QuoteIdentifier(to))
 	}
 	if !r.void {
 		aside = schema + "_damaged_" + now.UTC().Format("20060102_150405")
-		all = append(all, rename(schema, aside))
+		all = append(all, comment(schema, ofPast), rename(schema, aside))
 	} else { // of which other things may be in the schema
 		all = append(all, "DROP SCHEMA IF EXISTS "+pq.QuoteIdentifier(schema)+" RESTRICT")
 	}
-	if lines[table.Meta.Name] == shape(table.Meta) { // nobody writes from here on
-		if _, err := tx.ExecContext(ctx, "LOCK TABLE meta IN EXCLUSIVE MODE"); err != nil {
-			return "", err
-		}
-	}
-	if meta, err := r.own(ctx, tx); err != nil {
-		return "", err
-	} else if meta != r.meta {
-		return "", ErrBusy
-	}
-	for _, q := range append(all, rename(schema+draftSuffix, schema)) {
+	all = append(all, rename(schema+draftSuffix, schema), fmt.Sprintf("COMMENT ON SCHEMA %s IS NULL", pq.QuoteIdentifier(schema)))
+	for _, q := range all {
 		if _, err := tx.ExecContext(ctx, q); err != nil {
 			return "", err
 		}
 	}
 	return aside, nil
+}
+
+// still makes sure that both are what they were when they were looked at, and that nobody writes to the damaged one from here on.
+func (r *Remains) still(ctx context.Context, tx *sqlx.Tx, draft string) error {
+	if has, err := r.has(ctx, tx, table.Meta); err != nil {
+		return err
+	} else if has {
+		if _, err := tx.ExecContext(ctx, "LOCK TABLE meta IN EXCLUSIVE MODE"); err != nil {
+			return err
+		}
+	}
+	if meta, err := r.own(ctx, tx); err != nil {
+		return err
+	} else if meta != r.meta {
+		return ErrBusy
+	}
+	var now string
+	query := fmt.Sprintf(`SELECT coalesce(string_agg(m::text, ' '), '') FROM %s.meta m`, pq.QuoteIdentifier(r.s.place.schema+draftSuffix))
+	if err := tx.GetContext(ctx, &now, query); err != nil {
+		return err
+	}
+	if now != draft {
+		return ErrBusy
+	}
+	return nil
+}
+
+// inherited are the statements by which the new journal has what is not of rows: the secret that deliveries are named by, what each
+// process has committed, and who may use it.
+func (r *Remains) inherited(ctx context.Context, tx *sqlx.Tx) (all []string, err error) {
+	lines, err := r.s.shapes(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	to := pq.QuoteIdentifier(r.s.place.schema + draftSuffix)
+	for _, t := range beside {
+		if lines[t.name] == t.columns {
+			all = append(all, fmt.Sprintf("INSERT INTO %s.%s SELECT * FROM %s ON CONFLICT DO NOTHING", to, t.name, t.name))
+		}
+	}
+	var grants []string
+	err = tx.SelectContext(ctx, &grants, `SELECT format('GRANT %s ON SCHEMA %s TO %s', a.privilege_type, $2::text, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
+		FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname = $1 AND a.grantee <> n.nspowner
+		UNION ALL SELECT format('GRANT %s ON %s.%I TO %s', a.privilege_type, $2::text, c.relname, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) a
+		WHERE n.nspname = $1 AND c.relkind = 'r' AND a.grantee <> c.relowner AND EXISTS
+			(SELECT 1 FROM pg_class d JOIN pg_namespace m ON m.oid = d.relnamespace WHERE quote_ident(m.nspname) = $2 AND d.relname = c.relname)`, r.s.place.schema, to)
+	return append(all, grants...), err
+}
+
+// Forget has this machine hold nothing against a journal that a repair made: what is missing from it is known.
+func Forget(dir string) error {
+	return os.RemoveAll(filepath.Join(dir, Marks, own, mark.Name))
 }

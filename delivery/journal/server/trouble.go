@@ -15,7 +15,7 @@ func away(err error) bool {
 	var said *pq.Error
 	if errors.As(err, &said) {
 		switch said.Code {
-		case "40001", "40P01", "53300", "57P01", "57P02", "57P03", "57P05", "25P03": // conflict, deadlock, too many clients, shut down, idle for too long
+		case "40001", "40P01", "53300", "57P01", "57P02", "57P03", "57P05", "25P03", "55P03": // conflict, deadlock, too many clients, shut down, idle for too long
 			return true
 		}
 		return said.Code.Class() == "08"
