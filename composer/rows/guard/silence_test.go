@@ -100,8 +100,8 @@ func TestCutAfter(t *testing.T) {
 	ended, end := context.WithCancel(t.Context())
 	end()
 	cuts := 0
-	cutAfter(ended, func() { cuts++ }, time.Hour)()
-	cutAfter(t.Context(), func() { cuts++ }, 0)()
+	check(t, cutAfter(ended, func() { cuts++ }, time.Hour)())
+	check(t, cutAfter(t.Context(), func() { cuts++ }, 0)())
 	if cuts != 0 {
 		t.Error("cut after it was calm")
 	}
