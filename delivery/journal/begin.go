@@ -113,7 +113,10 @@ func (b *Book) Verify(ctx context.Context, s Spec) (err error) {
 		rows, err = g.verify(ctx)
 	}
 	if err == nil {
-		err = g.refused(rows, g.stand(rows))
+		at := g.stand(rows)
+		if err = g.refused(rows, at); err == nil && at.found && !s.Again {
+			_, err = b.OnWire(ctx, RunInfo{ID: uint64(at.known.id)}) // reads the intents that Begin settles
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("journal: verify %s: %w", s.Campaign, refusal.Of(b.store.File(), err))
