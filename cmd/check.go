@@ -31,8 +31,8 @@ func (e *env) checkCommand() *cobra.Command {
   mailblast check --show warnings    who will be sent to, but should be looked at
   mailblast check --show config      every setting, and where it comes from`,
 		Long: "Check everything that can be checked before a campaign is sent: campaign.yaml, the templates against the list's columns,\n" +
-			"the count of rows, every letter, and the mail server up to its login. All that is wrong is told at once. Nothing is sent.\n" +
-			"The exit code is that of the first error.",
+			"the count of rows, the journal, every letter, and the mail server up to its login. All that is wrong is told at once. Nothing is\n" +
+			"sent. The exit code is that of the first error.",
 		Args:        usage(cobra.MaximumNArgs(1)),
 		Annotations: codes(exitOK, exitUsage, exitData, exitNoInput, exitUnavailable, exitIO, exitRefused, exitDenied, exitInterrupted),
 		RunE: func(c *cobra.Command, args []string) error {

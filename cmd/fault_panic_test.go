@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/panicked"
 	"github.com/mailblast/mailblast/delivery/smtptest"
 )
 
@@ -115,4 +116,25 @@ func sendPoisoned(t *testing.T, dir string, bad poisoned) (code int, said string
 	}()
 	code = e.explain(err)
 	return code, fmt.Sprint(out.String(), complaint.String())
+}
+
+// Panics beside the queues, such as of connections that are closed, are told of at the end with those of the threads.
+func TestPanicsBesideTheQueues(t *testing.T) {
+	first, other := &panicked.Error{Where: "a.go:1"}, &panicked.Error{Where: "b.go:2"}
+	for _, c := range []struct {
+		of   *panicked.Contained
+		err  error
+		want panicked.Contained
+	}{
+		{nil, nil, panicked.Contained{}},
+		{nil, other, panicked.Contained{Times: 1, First: other}},
+		{nil, &panicked.Contained{Times: 3, First: other}, panicked.Contained{Times: 3, First: other}},
+		{&panicked.Contained{Times: 2, First: first}, &panicked.Contained{Times: 3, First: other}, panicked.Contained{Times: 5, First: first}},
+	} {
+		end := ending{bugs: c.of}
+		end.also(c.err)
+		if got := end.bugs; got == nil && c.want.Times > 0 || got != nil && *got != c.want {
+			t.Errorf("%v and %v: %+v", c.of, c.err, got)
+		}
+	}
 }

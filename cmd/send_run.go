@@ -15,8 +15,22 @@ import (
 type ending struct {
 	sig    *interrupted        // a signal that began it; nil: none
 	paused *delivery.Paused    // work is left
-	bugs   *panicked.Contained // panics that cost letters a try; the others went on. nil: none
+	bugs   *panicked.Contained // panics that cost letters a try, or a connection; the others went on. nil: none
 	err    error               // what stopped it; nil: done or paused
+}
+
+// also counts the panics of who worked beside the dispatcher.
+func (end *ending) also(err error) {
+	var p *panicked.Error
+	if !errors.As(err, &p) {
+		return
+	}
+	all := &panicked.Contained{Times: 1, First: p}
+	errors.As(err, &all)
+	if end.bugs != nil {
+		all = &panicked.Contained{Times: end.bugs.Times + all.Times, First: end.bugs.First}
+	}
+	end.bugs = all
 }
 
 // send runs the pipeline until everybody has an outcome, or something ends it, and tells what came of it.
@@ -48,11 +62,8 @@ func (p *pipeline) send(ctx context.Context, plan *screen.Plan, s *sendScreen) e
 			cut(served)
 		}
 	})
-	g.Go(func() {
-		if err := contained(func() error { return p.transport.Run(services) }); err != nil {
-			cut(err)
-		}
-	})
+	part := p.connect(services, cut)
+	defer func() { _ = part() }() // in case of a panic
 	if p.barred != nil && !p.rehearsal() {
 		g.Go(func() {
 			if followed = contained(func() error { return p.barred.keepUp(services, p.store.book) }); followed != nil {
@@ -70,6 +81,7 @@ func (p *pipeline) send(ctx context.Context, plan *screen.Plan, s *sendScreen) e
 	}
 	end := p.deliver(sending, cut, s)
 	err := p.settle(services, end)
+	end.also(part()) // before the exit code is told
 	err = errors.Join(err, p.tell(services, end, s))
 	p.linger(ctx)
 	stop()
@@ -78,6 +90,23 @@ func (p *pipeline) send(ctx context.Context, plan *screen.Plan, s *sendScreen) e
 		lost = nil // too late to matter
 	}
 	return p.verdict(end, errors.Join(err, lost, served, followed))
+}
+
+// connect looks after the connections until part is called, which closes them and tells what panicked meanwhile.
+func (p *pipeline) connect(ctx context.Context, cut context.CancelCauseFunc) (part func() error) {
+	open, stop := context.WithCancel(ctx)
+	over := make(chan error, 1)
+	go func() {
+		err := contained(func() error { return p.transport.Run(open) })
+		if err != nil {
+			cut(err)
+		}
+		over <- err
+	}()
+	return sync.OnceValue(func() error {
+		stop()
+		return <-over
+	})
 }
 
 // deliver runs source and dispatcher under the screen, and heeds signals.

@@ -24,6 +24,9 @@ type Ledger interface {
 	delivery.Journal
 	// Past gives one Past for each ID; to tells the address of the i-th. Fresh runs have none, at no cost.
 	Past(ctx context.Context, ids []delivery.ID, to func(i int) string) ([]Past, error)
+	// Known tells of which deliveries something is recorded, and decides nothing about the others: not all of their rows are
+	// deliveries of their own.
+	Known(ctx context.Context, ids []delivery.ID) ([]bool, error)
 	// Skip notes rows of this reading of the list that are no deliveries of their own. The first call of a reading
 	// replaces what an earlier one noted.
 	Skip(ctx context.Context, rows []Skipped) error

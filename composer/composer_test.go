@@ -85,6 +85,14 @@ func (l *ledger) Past(_ context.Context, ids []delivery.ID, _ func(int) string) 
 	return out, nil
 }
 
+func (l *ledger) Known(_ context.Context, ids []delivery.ID) ([]bool, error) {
+	out := make([]bool, len(ids))
+	for i, id := range ids {
+		out[i] = l.past[id].Status != delivery.NotTried
+	}
+	return out, nil
+}
+
 func (l *ledger) Skip(_ context.Context, rows []Skipped) error {
 	if len(rows) == 0 {
 		l.skipped, l.reads = nil, l.reads+1

@@ -195,15 +195,7 @@ func (c *Composer) known(ctx context.Context, batch []candidate) ([]bool, error)
 	for i := range batch {
 		ids[i] = delivery.ID{Run: c.o.RunID, Key: batch[i].key}
 	}
-	past, err := c.o.Ledger.Past(ctx, ids, func(i int) string { return batch[i].env.Recipients[0].String() })
-	if err != nil {
-		return nil, err
-	}
-	old := make([]bool, len(past))
-	for i := range past {
-		old[i] = past[i].Status != delivery.NotTried
-	}
-	return old, nil
+	return c.o.Ledger.Known(ctx, ids)
 }
 
 // Deliveries calls f with every delivery of every row that is not skipped, in the list's order. Plan must have been called

@@ -23,6 +23,7 @@ import (
 
 	"github.com/mailblast/mailblast/delivery/capture/refuse"
 	"github.com/mailblast/mailblast/delivery/capture/store"
+	"github.com/mailblast/mailblast/delivery/panicked"
 )
 
 // Options of a Server. The zero value of each field but SMTP is usable.
@@ -129,16 +130,21 @@ func (s *Server) Serve(ctx context.Context) error {
 	ss := s.smtpServer()
 	hs := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.serveSMTP(gctx, ss) })
+	g.Go(func() (err error) {
+		defer panicked.Contain(&err)
+		return s.serveSMTP(gctx, ss)
+	})
 	if s.http != nil {
-		g.Go(func() error {
+		g.Go(func() (err error) {
+			defer panicked.Contain(&err)
 			if err := hs.Serve(s.http); !errors.Is(err, http.ErrServerClosed) {
 				return fmt.Errorf("capture: http: %w", err)
 			}
 			return nil
 		})
 	}
-	g.Go(func() error {
+	g.Go(func() (err error) {
+		defer panicked.Contain(&err)
 		<-gctx.Done()
 		close(s.stop)
 		s.smtp.shut()

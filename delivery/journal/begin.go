@@ -68,7 +68,7 @@ func (g *beginning) begin(ctx context.Context) (err error) {
 	if g.list, err = register.Read(g.b.o.Dir); err != nil {
 		return err
 	}
-	if err := g.verify(ctx); err != nil {
+	if _, err := g.verify(ctx); err != nil {
 		return err
 	}
 	var commits uint64
@@ -104,27 +104,46 @@ func (b *Book) ballast() error {
 	return err
 }
 
-// verify reads every row that the run rests on. What others add meanwhile was written by a process that lives.
-func (g *beginning) verify(ctx context.Context) (err error) {
+// Verify looks at what Begin would carry on, and changes nothing: its error is the *refusal.DamagedError or *refusal.LostError that
+// Begin would give, nil when it would give none of these.
+func (b *Book) Verify(ctx context.Context, s Spec) (err error) {
+	g := beginning{b: b, s: s}
+	var rows []table.Row
+	if g.list, err = register.Read(b.o.Dir); err == nil {
+		rows, err = g.verify(ctx)
+	}
+	if err == nil {
+		at := g.stand(rows)
+		if err = g.refused(rows, at); err == nil && at.found && !s.Again {
+			_, err = b.OnWire(ctx, RunInfo{ID: uint64(at.known.id)}) // reads the intents that Begin settles
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("journal: verify %s: %w", s.Campaign, refusal.Of(b.store.File(), err))
+	}
+	return nil
+}
+
+// verify reads every row that the run rests on, and gives all runs. What others add meanwhile was written by a process that lives.
+func (g *beginning) verify(ctx context.Context) (rows []table.Row, err error) {
 	s := g.b.store
 	tx, err := s.Snapshot(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, tx.Rollback()) }()
 	m, err := s.Meta(ctx, tx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	rows, err := s.Runs(ctx, tx, m)
-	if err != nil {
-		return err
+	if rows, err = s.Runs(ctx, tx, m); err != nil {
+		return nil, err
 	}
 	r, ok := latest(rows, g.s.Campaign, g.s.Key)
 	if !ok || g.s.Again {
-		return nil
+		return rows, nil
 	}
-	return s.Verify(ctx, table.Outcomes, r.firstOutcome, m.Outcomes)
+	return rows, s.Verify(ctx, table.Outcomes, r.firstOutcome, m.Outcomes)
 }
 
 // resume finds or makes the run, makes sure that it is meant, and settles what was left on the wire.
@@ -160,31 +179,23 @@ func (g *beginning) find(ctx context.Context, tx *ledger.Tx) error {
 		return err
 	}
 	// A transaction counts its own rows, so the number of runs is that before this one.
-	known, found := latest(rows, g.s.Campaign, g.s.Key)
-	listed, once := g.list.Latest(g.s.Campaign, g.s.Key)
-	lost := once && (!found || int64(listed.Generation) > known.generation)
-	// The same run of another journal: what was sent by that one, this one does not know.
-	astray := !lost && once && int64(listed.Generation) == known.generation && listed.Journal != g.b.store.ID()
-	over := g.s.StartOver || g.b.o.StartOver
+	at := g.stand(rows)
+	if err := g.refused(rows, at); err != nil {
+		return err
+	}
 	switch {
-	case g.s.Again && (found || once):
-		g.row = runRow{generation: max(known.generation, int64(listed.Generation)) + 1}
-	case lost && !over:
-		return &refusal.LostError{File: g.b.store.File(), Runs: g.lost(known.generation, found)}
-	case astray && !over:
-		return &refusal.LostError{File: g.b.store.File(), Runs: []register.Run{listed}}
-	case !found && !once && len(nameless(rows)) > 0:
-		if err := g.outlive(ctx, tx, nameless(rows), over); err != nil {
-			return err
-		}
-		g.row = runRow{}
-	case lost:
-		g.row = runRow{generation: int64(listed.Generation)}
-	case found:
-		g.row = known
+	case g.s.Again && (at.found || at.once):
+		g.row = runRow{generation: max(at.known.generation, int64(at.listed.Generation)) + 1}
+	case at.lost:
+		g.row = runRow{generation: int64(at.listed.Generation)}
+	case at.found:
+		g.row = at.known
 		return nil
 	default:
 		g.row = runRow{}
+		if err := g.outlive(ctx, tx, nameless(rows)); err != nil {
+			return err
+		}
 	}
 	r, m := &g.row, &tx.Meta
 	for _, each := range rows {

@@ -30,21 +30,53 @@ func nameless(rows []table.Row) (all []runRow) {
 	return all
 }
 
-// outlive lets a run be begun that the journal does not know beside runs whose names are lost, which it may be one of: when a
-// person says so, and once for all.
-func (g *beginning) outlive(ctx context.Context, tx *ledger.Tx, lost []runRow, over bool) error {
+// standing is what journal and list say of the run.
+type standing struct {
+	known  runRow       // its latest generation in the journal
+	listed register.Run // and in the list
+	found  bool         // there is known
+	once   bool         // there is listed
+	lost   bool         // only the list knows it
+	astray bool         // another journal has it: what was sent by that one, this one does not know
+}
+
+func (g *beginning) stand(rows []table.Row) (s standing) {
+	s.known, s.found = latest(rows, g.s.Campaign, g.s.Key)
+	s.listed, s.once = g.list.Latest(g.s.Campaign, g.s.Key)
+	s.lost = s.once && (!s.found || int64(s.listed.Generation) > s.known.generation)
+	s.astray = !s.lost && s.once && int64(s.listed.Generation) == s.known.generation && s.listed.Journal != g.b.store.ID()
+	return s
+}
+
+// refused is why the run may not be begun unless a person says so: it is lost, or may be one of those whose names are.
+func (g *beginning) refused(rows []table.Row, s standing) error {
 	e := &refusal.LostError{File: g.b.store.File()}
-	for i := range lost {
-		e.Runs = append(e.Runs, lost[i].line(g.b.store.ID(), 0))
-		lost[i].doubt = 0
-		if over {
-			if err := lost[i].put(ctx, tx); err != nil {
-				return err
-			}
+	switch {
+	case g.s.StartOver, g.b.o.StartOver, g.s.Again && (s.found || s.once):
+		return nil
+	case s.lost:
+		e.Runs = g.lost(s.known.generation, s.found)
+	case s.astray:
+		e.Runs = []register.Run{s.listed}
+	case !s.found && !s.once:
+		for _, r := range nameless(rows) {
+			e.Runs = append(e.Runs, r.line(g.b.store.ID(), 0))
 		}
 	}
-	if !over {
-		return e
+	if len(e.Runs) == 0 {
+		return nil
+	}
+	return e
+}
+
+// outlive lets a run be begun that the journal does not know beside runs whose names are lost, which it may be one of: a person has
+// said so, once for all.
+func (g *beginning) outlive(ctx context.Context, tx *ledger.Tx, lost []runRow) error {
+	for _, r := range lost {
+		r.doubt = 0
+		if err := r.put(ctx, tx); err != nil {
+			return err
+		}
 	}
 	return nil
 }

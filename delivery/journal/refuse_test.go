@@ -42,7 +42,11 @@ func try(t *testing.T, o Options, s Spec) error {
 		return err
 	}
 	defer func() { check(t, b.Close()) }()
+	seen := b.Verify(context.Background(), s)
 	r, err := b.Begin(context.Background(), s)
+	if theirs := errors.As(err, new(*refusal.SecretError)) || errors.As(err, new(*refusal.HostError)); (seen == nil) != (err == nil || theirs) {
+		t.Errorf("Verify: %v; Begin: %v", seen, err)
+	}
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,23 @@ func (r *Run) Lookup(ctx context.Context, ids []delivery.ID, to ...string) ([]st
 	return a.States, nil
 }
 
+// Known tells of which deliveries this process found something in the journal. It decides nothing: in a run in doubt, what is known
+// of nobody stays so until Lookup is asked, since the row may turn out to be a repeated one, which is no delivery.
+func (r *Run) Known(ctx context.Context, ids []delivery.ID) ([]bool, error) {
+	known := make([]bool, len(ids))
+	if r.states == nil {
+		return known, nil
+	}
+	a, err := r.states.Lookup(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("journal: lookup: %w", refusal.Of(r.book.store.File(), err))
+	}
+	for i := range known {
+		known[i] = a.States[i].Status != delivery.NotTried
+	}
+	return known, nil
+}
+
 // back reopens deliveries whose row has come back to the list.
 func (r *Run) back(ctx context.Context, back []delivery.Outcome) error {
 	return r.decide(ctx, back, false, func(w *writer, o *delivery.Outcome) error { return w.reopen(r.info.ID, r.round, o) })

@@ -37,10 +37,15 @@ func (e *Contained) Error() string {
 
 func (e *Contained) Unwrap() error { return e.First }
 
-// Contain, when it is deferred, has a function that panics return an *Error by err instead.
+// Contain, when it is deferred, has a function that panics return an *Error by err instead. An *Error that was panicked with anew, on
+// the goroutine that waits for the one it is of, stays itself.
 func Contain(err *error) {
 	if v := recover(); v != nil {
-		*err = caught(v)
+		p, again := v.(*Error)
+		if !again {
+			p = caught(v)
+		}
+		*err = p
 	}
 }
 

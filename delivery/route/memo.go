@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/panicked"
 )
 
 // net.Resolver gives no TTL, so the age of an answer is ours to choose.
@@ -48,7 +49,10 @@ func (m *memo[V]) get(ctx context.Context, name string, ask func(context.Context
 			return a.value, a.err
 		}
 		// The goroutine behind DoChan lives as long as the lookup, which is cut with ctx.
-		answers := m.asking.DoChan(name, func() (any, error) { return m.ask(ctx, name, ask) })
+		answers := m.asking.DoChan(name, func() (a any, err error) {
+			defer panicked.Contain(&err) // singleflight would end the process
+			return m.ask(ctx, name, ask)
+		})
 		select {
 		case <-ctx.Done():
 			var none V
@@ -56,6 +60,9 @@ func (m *memo[V]) get(ctx context.Context, name string, ask func(context.Context
 		case r := <-answers:
 			if a, ok := r.Val.(answer[V]); ok && r.Err == nil {
 				return a.value, a.err
+			}
+			if p := (*panicked.Error)(nil); errors.As(r.Err, &p) {
+				panic(p) // on the thread of who asks, which contains it
 			}
 			// Whoever asked first was cut; the question is ours now, unless we are cut as well.
 			if err := ctx.Err(); err != nil {

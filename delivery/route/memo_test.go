@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/mailblast/mailblast/delivery"
+	"github.com/mailblast/mailblast/delivery/panicked"
 )
 
 func TestMergedAndRemembered(t *testing.T) {
@@ -109,4 +111,28 @@ func TestMemoryIsBounded(t *testing.T) {
 	if _, ok := m.recall("1"); ok {
 		t.Error("what was used least recently is still there")
 	}
+}
+
+// oops is a resolver that panics.
+type oops struct{ *script }
+
+func (oops) LookupMX(context.Context, string) ([]*net.MX, error) { panic("on purpose") }
+
+// A panic of a question that many share is each one's who asks, on a goroutine that contains it; nobody else's.
+func TestFaultPanicOfALookup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := NewDirect(DirectOptions{Resolver: oops{&script{}}})
+		err := func() (err error) {
+			defer panicked.Contain(&err)
+			_, err = r.Route(t.Context(), "a.example")
+			return err
+		}()
+		var p *panicked.Error
+		if !errors.As(err, &p) || p.What != "panic: string" || !strings.HasPrefix(p.Where, "memo_test.go:") {
+			t.Errorf("%v", err)
+		}
+	})
+	t.Attr("fault", "R21 panic while the DNS is asked")
+	t.Attr("expected", "it costs who asked a try, and says where it was")
+	t.Attr("seen", "contained by who asked, with its place")
 }

@@ -3,9 +3,13 @@ package smtpout
 import (
 	"container/list"
 	"context"
+	"errors"
+	"log/slog"
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/mailblast/mailblast/delivery/panicked"
 )
 
 // key is what connections may be shared by.
@@ -20,6 +24,7 @@ type key struct {
 type cache struct {
 	slots   chan struct{} // one token a socket
 	retired chan *line    // to be closed politely by run
+	log     *slog.Logger
 
 	mu      sync.Mutex
 	idle    map[key][]*line
@@ -30,12 +35,14 @@ type cache struct {
 	backAt  time.Time  // when that is
 	closed  bool
 	wake    chan struct{} // tells run that what it waits for changed
+	mishaps panicked.Contained
 }
 
-func newCache(sockets int) *cache {
+func newCache(sockets int, log *slog.Logger) *cache {
 	return &cache{
 		slots:   make(chan struct{}, sockets),
 		retired: make(chan *line, 16),
+		log:     log,
 		idle:    map[key][]*line{},
 		order:   list.New(),
 		wake:    make(chan struct{}, 1),
@@ -201,7 +208,8 @@ func (k *cache) leave(l *line) bool {
 	}
 }
 
-// run closes what is retired or was idle for too long, and brings back sockets that were lost. At the end of ctx it closes everything.
+// run closes what is retired or was idle for too long, and brings back sockets that were lost. At the end of ctx it closes everything,
+// and tells of panics there were.
 func (k *cache) run(ctx context.Context) error {
 	var leaving sync.WaitGroup
 	timer := time.NewTimer(time.Hour)
@@ -209,7 +217,7 @@ func (k *cache) run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		expired, next := k.expire(time.Now())
 		for _, l := range expired {
-			leaving.Go(l.quit)
+			leaving.Go(func() { k.part(l) })
 		}
 		timer.Reset(min(next, k.grow(time.Now())))
 		select {
@@ -217,14 +225,42 @@ func (k *cache) run(ctx context.Context) error {
 		case <-timer.C:
 		case <-k.wake:
 		case l := <-k.retired:
-			leaving.Go(l.quit)
+			leaving.Go(func() { k.part(l) })
 		}
 	}
 	for _, l := range k.close() {
-		leaving.Go(l.quit)
+		leaving.Go(func() { k.part(l) })
 	}
 	leaving.Wait()
+	if k.mishaps.Times > 0 {
+		return &k.mishaps
+	}
 	return nil
+}
+
+// part closes l politely. A panic costs that connection alone: its mail is over, and others go on.
+func (k *cache) part(l *line) {
+	var err error
+	defer func() { k.mishap(l, err) }()
+	defer panicked.Contain(&err)
+	l.quit()
+}
+
+const toldMishaps = 5 // each with its stack; the others look the same
+
+func (k *cache) mishap(l *line, err error) {
+	var p *panicked.Error
+	if !errors.As(err, &p) {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.mishaps.Times++; k.mishaps.Times == 1 {
+		k.mishaps.First = p
+	}
+	if k.mishaps.Times <= toldMishaps {
+		k.log.Error(p.Error()+" while a connection was closed; mail goes on", "queue", l.key.queue, "host", l.key.host, "stack", p.Stack)
+	}
 }
 
 // expire takes the connections whose time is over and tells when the next one's will be.

@@ -269,3 +269,42 @@ func TestFaultPanicWhileLeaving(t *testing.T) {
 	t.Attr("expected", "its place in the budget comes back, and no other with it")
 	t.Attr("seen", "the next letter is sent, with a budget of one socket")
 }
+
+// A panic while a connection is closed that nobody waits for, as it was used up or idle for long, costs that one; mail goes on, and
+// Run tells at its end.
+func TestFaultPanicWhileClosing(t *testing.T) {
+	for name, o := range map[string]QueueOptions{"used up": {PerConnection: 1}, "idle": {}, "end": {Idle: time.Hour}} {
+		inLab(t, smtptest.Options{}, 1, func(l *lab) {
+			dial := l.tr.o.Dial
+			l.tr.o.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				nc, err := dial(ctx, network, addr)
+				if l.dials == 1 {
+					nc = &door{nc, "QUIT"}
+				}
+				return nc, err
+			}
+			s := l.tr.Queue(o)
+			l.send(s, 1, sent)
+			if name == "end" {
+				l.stop()
+			}
+			time.Sleep(time.Minute)
+			if l.open != 0 || len(l.tr.cache.slots) != 0 {
+				l.t.Fatalf("%s: %d sockets left open, %d in the budget", name, l.open, len(l.tr.cache.slots))
+			}
+			if name != "end" {
+				l.send(s, 1, sent)
+				l.stop()
+			}
+			over, cut := context.WithCancel(l.t.Context())
+			cut()
+			var told *panicked.Contained
+			if err := l.tr.Run(over); !errors.As(err, &told) || told.Times != 1 {
+				l.t.Errorf("%s: %v", name, err)
+			}
+		})
+	}
+	t.Attr("fault", "R21 panic while a connection is closed that is used up, was idle for long, or is left at the end")
+	t.Attr("expected", "it is closed, its place comes back, mail goes on, and the end tells of it")
+	t.Attr("seen", "closed; the next letter is sent, with a budget of one socket; told of at the end")
+}

@@ -120,7 +120,7 @@ func New(o Options) (*Transport, error) {
 			Hello: p.Hello, Relay: p.Relay, Auth: p.Auth, Gate: new(conn.Gate), TLS: p.TLS, InsecureAuth: p.InsecureAuth, Timeouts: o.Timeouts,
 		}
 	}
-	return &Transport{o: o, log: o.Log, conns: conns, hosts: hosts.New(), cache: newCache(o.MaxOpen)}, nil
+	return &Transport{o: o, log: o.Log, conns: conns, hosts: hosts.New(), cache: newCache(o.MaxOpen, o.Log)}, nil
 }
 
 // Queue gives the Sender of one queue. Connections are never shared between queues.
@@ -135,5 +135,5 @@ func (t *Transport) Queue(o QueueOptions) delivery.Sender {
 }
 
 // Run closes connections that have been idle for too long, politely. When ctx ends it closes all of the cache and
-// returns nil.
+// returns nil, or *panicked.Contained when connections panicked that it closed.
 func (t *Transport) Run(ctx context.Context) error { return t.cache.run(ctx) }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/mailblast/mailblast/delivery/panicked"
 )
 
 // Dialer dials like net.Dialer. Its News has a value whenever something came, or a connection ended.
@@ -84,12 +86,19 @@ func (c *conn) SetDeadline(t time.Time) error {
 	}
 	if t.IsZero() && !c.ahead {
 		c.ahead = true
-		go c.readAhead() // ends with the connection
+		go c.readAhead()
 	}
 	return nil
 }
 
+// readAhead ends with the connection; a panic breaks that, and is why.
 func (c *conn) readAhead() {
+	defer close(c.failed)
+	c.err = c.gather()
+}
+
+func (c *conn) gather() (err error) {
+	defer panicked.Contain(&err)
 	for {
 		b := make([]byte, 4096)
 		n, err := c.Conn.Read(b)
@@ -101,15 +110,11 @@ func (c *conn) readAhead() {
 			select {
 			case c.chunks <- b[:n]:
 			case <-c.closed:
-				c.err = net.ErrClosed
-				close(c.failed)
-				return
+				return net.ErrClosed
 			}
 		}
 		if err != nil {
-			c.err = err
-			close(c.failed)
-			return
+			return err
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/mailblast/mailblast/delivery/panicked"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -156,4 +158,28 @@ func TestDialEnded(t *testing.T) {
 	if c, err := d.DialContext(ctx, "tcp", l.Addr().String()); err == nil || len(d.open) != 0 {
 		t.Errorf("%v, %v, %d open", c, err, len(d.open))
 	}
+}
+
+// trap is a connection that panics when it is read.
+type trap struct{ net.Conn }
+
+func (trap) Read([]byte) (int, error) { panic("on purpose") }
+
+// A panic of reading ahead breaks the connection, and is why.
+func TestFaultPanicOfReading(t *testing.T) {
+	c, _ := pair(t, NewDialer())
+	ahead := c.(*conn)
+	ahead.Conn = trap{ahead.Conn}
+	if err := c.SetDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Read(make([]byte, 1)); !errors.As(err, new(*panicked.Error)) {
+		t.Errorf("%v", err)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	t.Attr("fault", "R21 panic while a session of the campaign's lock is read")
+	t.Attr("expected", "the session is broken, and is begun anew")
+	t.Attr("seen", "an error of its next read")
 }

@@ -83,6 +83,7 @@ type Guard struct {
 	doubted bool
 	held    chan struct{} // closed while the lock is held, or lost for good
 	failure error         // it is lost for good
+	mishap  error         // a panic that cost a session
 }
 
 // Take takes the lock of a campaign. Nil without an error: this server, or what is before it, has no such locks. The error is
@@ -139,7 +140,12 @@ func (g *Guard) take(ctx context.Context, newcomer bool) (*session, error) {
 func (g *Guard) open(ctx context.Context) (*session, error) {
 	calm := cutAfter(ctx, g.o.Cut, g.o.Answer/10)
 	c, err := g.o.Connect(ctx)
-	calm()
+	if oops := calm(); oops != nil {
+		if err == nil {
+			_ = c.Close()
+		}
+		err = oops
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -211,13 +217,13 @@ func (g *Guard) settle(s *session, err error) {
 	}
 }
 
-// Close gives the lock back. Watch must have ended.
+// Close gives the lock back, and tells of a panic that cost a session. Watch must have ended.
 func (g *Guard) Close() error {
 	s := g.session()
 	if s == nil {
-		return nil
+		return g.mishap
 	}
-	return s.close()
+	return errors.Join(s.close(), g.mishap)
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/lib/pq"
+
+	"github.com/mailblast/mailblast/delivery/panicked"
 )
 
 // errUnable is why there can be no lock, wrapped.
@@ -136,8 +138,10 @@ func (s *session) within(ctx context.Context, f func(context.Context) error) err
 	defer cancel()
 	calm := cutAfter(limited, s.cut, s.answer/10)
 	err := f(context.WithoutCancel(ctx))
-	calm()
+	oops := calm()
 	switch {
+	case oops != nil:
+		err = oops
 	case err != nil && ctx.Err() != nil:
 		err = ctx.Err()
 	case err != nil && limited.Err() != nil:
@@ -147,11 +151,14 @@ func (s *session) within(ctx context.Context, f func(context.Context) error) err
 }
 
 // cutAfter calls cut a little after ctx ended, unless calm is called before. What is on its way then need not be lost, such as the
-// answer to a look at the end of a run, whose session is to give the lock back. After calm nothing is cut any more.
-func cutAfter(ctx context.Context, cut func(), little time.Duration) (calm func()) {
+// answer to a look at the end of a run, whose session is to give the lock back. After calm, which gives the error of
+// a panic of cut, nothing is cut any more.
+func cutAfter(ctx context.Context, cut func(), little time.Duration) (calm func() error) {
 	over, gone := make(chan struct{}), make(chan struct{})
+	var err error
 	go func() {
 		defer close(gone)
+		defer panicked.Contain(&err)
 		select {
 		case <-over:
 			return
@@ -165,7 +172,11 @@ func cutAfter(ctx context.Context, cut func(), little time.Duration) (calm func(
 			cut()
 		}
 	}()
-	return func() { close(over); <-gone }
+	return func() error {
+		close(over)
+		<-gone
+		return err
+	}
 }
 
 // brokenError is trouble in a session that was there.

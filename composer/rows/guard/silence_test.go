@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/mailblast/mailblast/composer/rows/pgtest"
+	"github.com/mailblast/mailblast/delivery/panicked"
 )
 
 // The host of the database dies without a word, and another takes over: whoever had the lock notices, sends nothing more, and finds
@@ -98,9 +100,36 @@ func TestCutAfter(t *testing.T) {
 	ended, end := context.WithCancel(t.Context())
 	end()
 	cuts := 0
-	cutAfter(ended, func() { cuts++ }, time.Hour)()
-	cutAfter(t.Context(), func() { cuts++ }, 0)()
+	check(t, cutAfter(ended, func() { cuts++ }, time.Hour)())
+	check(t, cutAfter(t.Context(), func() { cuts++ }, 0)())
 	if cuts != 0 {
 		t.Error("cut after it was calm")
 	}
+}
+
+// A panic on the goroutine that would cut is an error of the session.
+func TestFaultPanicOfCut(t *testing.T) {
+	t.Parallel()
+	ended, end := context.WithCancel(t.Context())
+	end()
+	began := make(chan struct{})
+	calm := cutAfter(ended, func() { close(began); panic("on purpose") }, 0)
+	<-began
+	if err := calm(); !errors.As(err, new(*panicked.Error)) {
+		t.Errorf("%v", err)
+	}
+	cutting := make(chan struct{})
+	s := &session{answer: time.Millisecond, cut: func() { close(cutting); panic("on purpose") }}
+	err := s.within(t.Context(), func(context.Context) error { <-cutting; return nil })
+	if !broke(err) || !errors.As(err, new(*panicked.Error)) {
+		t.Errorf("%v", err)
+	}
+	g := &Guard{o: Options{Log: slog.New(slog.DiscardHandler)}}
+	g.note(err)
+	if err := g.Close(); !errors.As(err, new(*panicked.Error)) {
+		t.Errorf("Close does not tell of it: %v", err)
+	}
+	t.Attr("fault", "R21 panic while a session of the campaign's lock is cut")
+	t.Attr("expected", "the session counts as broken, and the end tells of it")
+	t.Attr("seen", "an error of the session, and of Close")
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/mailblast/mailblast/delivery/panicked"
 )
 
 // Watch looks after the lock until ctx ends; that is nil. Its error is *HeldError or *LostError, and Hold's from then on.
@@ -30,6 +32,7 @@ func (g *Guard) watch(ctx context.Context) error {
 			g.doubt()
 		}
 		err := g.look(ctx)
+		g.note(err)
 		switch {
 		case err == nil:
 			g.trust()
@@ -55,13 +58,27 @@ func (g *Guard) watch(ctx context.Context) error {
 	}
 }
 
+// note remembers that a session was lost by a panic, which does not show in what is sent.
+func (g *Guard) note(err error) {
+	if p := (*panicked.Error)(nil); g.mishap == nil && errors.As(err, &p) {
+		g.mishap = p
+		g.o.Log.Error(p.Error()+" while the campaign's lock was looked after", "stack", p.Stack)
+	}
+}
+
 // look asks whether the session still has the lock. Once that takes long, Hold waits for the answer.
-func (g *Guard) look(ctx context.Context) error {
+func (g *Guard) look(ctx context.Context) (err error) {
 	doubted := make(chan struct{})
-	late := time.AfterFunc(g.o.Answer/3, func() { defer close(doubted); g.doubt() })
+	var oops error
+	late := time.AfterFunc(g.o.Answer/3, func() {
+		defer close(doubted)
+		defer panicked.Contain(&oops)
+		g.doubt()
+	})
 	defer func() {
 		if !late.Stop() {
 			<-doubted
+			err = errors.Join(err, oops)
 		}
 	}()
 	return g.session().look(ctx)
