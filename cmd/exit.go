@@ -208,8 +208,10 @@ func serverFault(err *refusal.ServerError) *fault {
 	switch {
 	case refusal.NoRoom(err):
 		return failf(exitIO, "%w", err).hinted("make room on its disk, then run again")
+	case errors.Is(err, fs.ErrPermission) && err.Login:
+		return failf(exitDenied, "%w", err).hinted("check user, password and database of state:, and the server's pg_hba.conf; a password that is not in the URL comes from PGPASSWORD or ~/.pgpass")
 	case errors.Is(err, fs.ErrPermission):
-		return failf(exitDenied, "%w", err).hinted("state: needs a login that may make tables in its database, or use those of a schema mailblast; for a server on this machine add ?sslmode=disable")
+		return failf(exitDenied, "%w", err).hinted("state: needs a login that may make tables in its database, or USAGE of its schema (mailblast, unless search_path= says another) and the four rights on its tables")
 	case err.Lost:
 		return failf(exitPaused, "%w", err).hinted("what was sent is in the journal; run again when its server is back")
 	}

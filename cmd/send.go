@@ -16,6 +16,7 @@ type sendOptions struct {
 	dryRun         string // "capture", HOST:PORT or a folder; empty: the real thing
 	yes, strict    bool
 	limit, row     int
+	limitGiven     bool
 	to             []string
 	test           string
 	rate           string
@@ -44,7 +45,7 @@ func (e *env) sendCommand() *cobra.Command {
 		Args:        usage(cobra.MaximumNArgs(1)),
 		Annotations: codes(exitOK, exitPartial, exitUsage, exitData, exitNoInput, exitUnavailable, exitIO, exitPaused, exitRefused, exitDenied, exitHangUp, exitInterrupted, exitTerminated),
 		RunE: func(c *cobra.Command, args []string) error {
-			o.file = e.given(args)
+			o.file, o.limitGiven = e.given(args), c.Flags().Changed("limit")
 			return e.machine(o.json, func() error { return e.runSend(c.Context(), o) })
 		},
 	}

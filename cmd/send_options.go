@@ -14,7 +14,7 @@ import (
 // check refuses flags that make no sense, before anything is read.
 func (o sendOptions) check() error {
 	switch {
-	case o.limit < 0 || o.row < 0:
+	case o.limit < 0 || o.row < 0 || o.limitGiven && o.limit == 0:
 		return failf(exitUsage, "--limit and --row count from 1")
 	case o.row > 0 && o.test == "":
 		return failf(exitUsage, "--row is for --test")

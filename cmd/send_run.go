@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/mailblast/mailblast/cmd/screen"
 	"github.com/mailblast/mailblast/delivery"
@@ -109,6 +110,9 @@ func (p *pipeline) connect(ctx context.Context, cut context.CancelCauseFunc) (pa
 	})
 }
 
+// farewell is what the journal's server has for the last outcomes when a run is to end at once.
+const farewell = time.Second / 2
+
 // deliver runs source and dispatcher under the screen, and heeds signals.
 func (p *pipeline) deliver(ctx context.Context, cut context.CancelCauseFunc, s *sendScreen) (end ending) {
 	watching, seen := context.WithCancel(ctx)
@@ -128,7 +132,10 @@ func (p *pipeline) deliver(ctx context.Context, cut context.CancelCauseFunc, s *
 			signalled <- i
 			s.log.Warn(i.Error() + ": finishing what is on the wire; once more quits at once")
 			p.dispatcher.Drain()
-		}, cut)
+		}, func(err error) {
+			time.AfterFunc(farewell, p.store.book.Cut)
+			cut(err)
+		})
 	})
 	composed := make(chan error, 1)
 	go func() {

@@ -20,7 +20,7 @@ func stateOf(c *campaign.Campaign) stateAt { return stateAt{c.State, c.Server} }
 
 // options is where the journal is.
 func (p stateAt) options() journal.Options {
-	return journal.Options{Dir: p.dir, Server: p.server.Reveal()}
+	return journal.Options{Dir: p.dir, Server: p.server.Reveal(), Brief: true}
 }
 
 // journal is where the journal is, for those who look at it as it is.

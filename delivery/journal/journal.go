@@ -43,6 +43,9 @@ type Options struct {
 	// anew: whoever got their mail gets it again. False gives a *refusal.LostError instead. A person decides that.
 	StartOver bool
 
+	// Brief says that the Book is used no longer than Open's context: a server that is silent is then not waited for.
+	Brief bool
+
 	look bool // only read
 }
 
@@ -88,7 +91,14 @@ func openStore(ctx context.Context, o Options) (ledger.Store, error) {
 	if o.Server == "" {
 		return store.Open(ctx, store.Options{Dir: o.Dir, Log: o.Log, StartOver: o.StartOver})
 	}
-	return server.Open(ctx, server.Options{DSN: o.Server, Dir: o.Dir, Log: o.Log, StartOver: o.StartOver, Look: o.look})
+	return server.Open(ctx, server.Options{DSN: o.Server, Dir: o.Dir, Log: o.Log, StartOver: o.StartOver, Look: o.look, Brief: o.Brief})
+}
+
+// Cut ends all waiting for a server, for good: what was not kept by then is not kept.
+func (b *Book) Cut() {
+	if s, ok := b.store.(*server.Store); ok {
+		s.Cut()
+	}
 }
 
 // OpenTemp opens a journal of its own in a new directory below dir (empty: the system's), which Close removes: for

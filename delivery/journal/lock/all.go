@@ -65,3 +65,17 @@ func Any(dir string) (Holder, bool, error) {
 	}
 	return Holder{}, false, nil
 }
+
+// Used tells whether the lock of any run was ever taken in a state directory: its file stays.
+func Used(dir string) (bool, error) {
+	entries, err := os.ReadDir(filepath.Join(dir, "locks"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, fmt.Errorf("lock: %w", err)
+	}
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), ".lock"); ok && name != common {
+			return true, nil
+		}
+	}
+	return false, nil
+}

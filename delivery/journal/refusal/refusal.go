@@ -120,7 +120,9 @@ type ServerError struct {
 	File string // the journal, by its server and database
 	Why  error  // syscall.ENOSPC: its disk is full; fs.ErrPermission: it does not let us; nil: what Err says
 	Lost bool   // it was there before
-	Err  error  // of the driver
+	// Login says that it is the login that was refused, or its database.
+	Login bool
+	Err   error // of the driver
 }
 
 func (e *ServerError) Error() string {
@@ -171,7 +173,7 @@ func Of(file string, err error) error {
 func ofServer(file string, err error) error {
 	var said *pq.Error
 	if !errors.As(err, &said) {
-		if Broken(err) {
+		if Broken(err) || errors.Is(err, pq.ErrSSLNotSupported) {
 			return &ServerError{File: file, Err: err}
 		}
 		return err
@@ -180,7 +182,9 @@ func ofServer(file string, err error) error {
 	switch {
 	case said.Code == "53100":
 		e.Why = syscall.ENOSPC
-	case said.Code.Class() == "28" || said.Code == "3D000" || said.Code == "42501": // no such login or database; not allowed
+	case said.Code.Class() == "28" || said.Code == "3D000": // no such login, or database
+		e.Why, e.Login = fs.ErrPermission, true
+	case said.Code == "42501" || said.Code == "42P01" || said.Code == "3F000": // not allowed; not seen, for want of rights
 		e.Why = fs.ErrPermission
 	}
 	return e

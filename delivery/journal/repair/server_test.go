@@ -80,7 +80,7 @@ func TestFaultRepairOnServer(t *testing.T) {
 		`DELETE FROM meta`:                                   {delivery.Sent, delivery.Sent, delivery.Sent, delivery.Sent, delivery.Unknown},
 		`DELETE FROM runs`:                                   {delivery.Sent, delivery.Sent, delivery.Sent, delivery.Sent, delivery.Unknown},
 		`ALTER TABLE outcomes RENAME COLUMN status TO state`: {delivery.Unknown, delivery.Unknown, delivery.Unknown, delivery.Unknown, delivery.Unknown},
-		`DROP TABLE meta, schema, secret, runs, intents, outcomes, skipped, kept, pauses, suppressed`: {delivery.Unknown, delivery.Unknown, delivery.Unknown, delivery.Unknown, delivery.Unknown},
+		`DROP TABLE meta, schema, secret, writers, holders, runs, intents, outcomes, skipped, kept, pauses, suppressed`: {delivery.Unknown, delivery.Unknown, delivery.Unknown, delivery.Unknown, delivery.Unknown},
 	}
 	for harm, want := range harms {
 		o, db := served(t)

@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -72,20 +71,20 @@ type habits struct {
 }
 
 var (
-	writing = habits{time.Minute, `SET synchronous_commit = on; SET statement_timeout = 0; SET lock_timeout = '50s'; SET idle_in_transaction_session_timeout = '60s';
+	writing = habits{30 * time.Second, `SET synchronous_commit = on; SET statement_timeout = 0; SET lock_timeout = '25s'; SET idle_in_transaction_session_timeout = '60s';
 		SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 4`}
 	reading = habits{10 * time.Minute, `SET statement_timeout = 0`}
 )
 
 // dial makes connections of a kind; none is opened yet.
-func (p *place) dial(h habits) (*sqlx.DB, error) {
+func (p *place) dial(h habits, open *sockets) (*sqlx.DB, error) {
 	cfg := p.cfg.Clone()
 	delete(cfg.Runtime, "search_path")
 	c, err := pq.NewConnectorConfig(cfg)
 	if err != nil {
 		return nil, errDSN
 	}
-	c.Dialer(patient{h.answer})
+	c.Dialer(&dialer{h.answer, open})
 	set := fmt.Sprintf("%s; SET search_path = %s, pg_temp", h.set, pq.QuoteIdentifier(p.schema))
 	return sqlx.NewDb(sql.OpenDB(&setUp{c, set}), "postgres"), nil
 }
@@ -106,44 +105,4 @@ func (s *setUp) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
-}
-
-// patient dials connections whose other end may be silent for so long: the driver would wait for a reply for ever.
-type patient struct{ answer time.Duration }
-
-func (d patient) Dial(network, address string) (net.Conn, error) {
-	return d.DialContext(context.Background(), network, address)
-}
-
-func (d patient) DialTimeout(network, address string, limit time.Duration) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	return d.DialContext(ctx, network, address)
-}
-
-func (d patient) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	c, err := (&net.Dialer{}).DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	return &limited{c, d.answer}, nil
-}
-
-type limited struct {
-	net.Conn
-	answer time.Duration
-}
-
-func (c *limited) Read(b []byte) (int, error) {
-	if err := c.SetReadDeadline(time.Now().Add(c.answer)); err != nil {
-		return 0, err
-	}
-	return c.Conn.Read(b)
-}
-
-func (c *limited) Write(b []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(c.answer)); err != nil {
-		return 0, err
-	}
-	return c.Conn.Write(b)
 }

@@ -19,6 +19,8 @@ type Remains struct {
 	tx   *sqlx.Tx
 	meta string // its one row, as text
 	void bool   // there is no table at all
+
+	untie func() bool // of Inspect's context
 }
 
 // Inspect looks at what there is, and makes nothing.
@@ -29,10 +31,11 @@ func Inspect(ctx context.Context, dsn, dir string) (r *Remains, err error) {
 			err = errors.Join(r.s.typed(err), r.Close())
 		}
 	}()
+	r.untie = cutAfter(ctx, r.s.sockets.cut)
 	if r.s.place, err = locate(dsn); err != nil {
 		return r, err
 	}
-	if r.s.write, err = r.s.place.dial(reading); err != nil {
+	if r.s.write, err = r.s.place.dial(reading, &r.s.sockets); err != nil {
 		return r, err
 	}
 	if err := r.s.reach(ctx); err != nil {
@@ -128,7 +131,7 @@ func (r *Remains) DB() *sqlx.DB { return r.s.write }
 // Stable tells whether nobody has written since. What Remains shows stays what it was.
 func (r *Remains) Stable(ctx context.Context) (same bool, err error) {
 	s := &Store{o: r.s.o, place: r.s.place}
-	if s.write, err = s.place.dial(reading); err != nil {
+	if s.write, err = s.place.dial(reading, &s.sockets); err != nil {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, s.write.Close()) }()
@@ -139,6 +142,9 @@ func (r *Remains) Stable(ctx context.Context) (same bool, err error) {
 // Close ends the looking.
 func (r *Remains) Close() error {
 	var errs []error
+	if r.untie != nil {
+		r.untie()
+	}
 	if r.tx != nil {
 		errs = append(errs, r.tx.Rollback())
 	}

@@ -152,10 +152,11 @@ func Exists(ctx context.Context, dsn, dir string) (is bool, err error) {
 		return err == nil, err
 	}
 	s := &Store{o: Options{Patience: soon}}
+	defer cutAfter(ctx, s.sockets.cut)()
 	if s.place, err = locate(dsn); err != nil {
 		return false, err
 	}
-	if s.write, err = s.place.dial(reading); err != nil {
+	if s.write, err = s.place.dial(reading, &s.sockets); err != nil {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, s.write.Close()) }()

@@ -41,6 +41,7 @@ type Options struct {
 	Log      *slog.Logger  // not nil
 	Patience time.Duration // how long a server that is away is waited for; 0: 1 min
 	Look     bool          // only read: nothing is made, and writing is refused
+	Brief    bool          // it is used no longer than Open's context: the end of that cuts it off
 	// StartOver makes a new journal although this machine knows of one in this place.
 	StartOver bool
 	number    [16]byte // of a new journal; none: one is made up
@@ -61,6 +62,9 @@ type Store struct {
 	turn  chan struct{} // one Update at a time
 	home  int64         // of the table meta, by which it is told from another in its place
 
+	sockets sockets
+	untie   func() bool // of Open's context
+
 	mu     sync.Mutex
 	err    error  // why nothing is written any more
 	seen   uint64 // commits; never fewer later
@@ -77,6 +81,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		o.Patience = soon
 	}
 	s := &Store{o: o, turn: make(chan struct{}, 1)}
+	if s.untie = func() bool { return true }; o.Brief {
+		s.untie = cutAfter(ctx, s.sockets.cut)
+	}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(s.typed(err), s.Close())
 	}
@@ -91,11 +98,11 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if s.place, err = locate(s.o.DSN); err != nil {
 		return err
 	}
-	if s.write, err = s.place.dial(writing); err != nil {
+	if s.write, err = s.place.dial(writing, &s.sockets); err != nil {
 		return err
 	}
 	s.write.SetMaxOpenConns(1)
-	if s.read, err = s.place.dial(reading); err != nil {
+	if s.read, err = s.place.dial(reading, &s.sockets); err != nil {
 		return err
 	}
 	// Before the journal, so that another process may write meanwhile.
@@ -204,13 +211,28 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// moment is what a server that answers has for that, when it is not wanted any more.
+const moment = time.Second / 2
+
+// cutAfter has cut called a moment after ctx ends, unless untie is called before.
+func cutAfter(ctx context.Context, cut func()) (untie func() bool) {
+	return context.AfterFunc(ctx, func() { time.AfterFunc(moment, cut) })
+}
+
+// Cut ends all waiting for the server, for good.
+func (s *Store) Cut() { s.sockets.cut() }
+
 // Close closes the connections. A second call does nothing.
 func (s *Store) Close() error {
+	s.untie()
 	s.stop(errClosed)
 	var errs []error
 	for _, db := range []*sqlx.DB{s.read, s.write} {
-		if db != nil {
-			errs = append(errs, db.Close())
+		if db == nil {
+			continue
+		}
+		if err := db.Close(); !s.sockets.isOver() { // what was cut off is closed
+			errs = append(errs, err)
 		}
 	}
 	for _, f := range []*mark.File{s.mark, s.mine} {

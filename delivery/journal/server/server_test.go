@@ -215,7 +215,7 @@ func TestServerAway(t *testing.T) {
 	check(t, add(t.Context(), s, "kept"))
 	p.set(func([]byte) (pass, end bool) { return false, true })
 	var away *refusal.ServerError
-	if err := add(t.Context(), s, "lost"); !errors.As(err, &away) || !strings.Contains(err.Error(), "not there for 300ms") {
+	if err := add(t.Context(), s, "lost"); !errors.As(err, &away) || !strings.Contains(err.Error(), "not there for ") {
 		t.Errorf("%v", err)
 	}
 	p.set(nil)
@@ -233,7 +233,8 @@ func TestSilentServer(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
 	defer l.Close()
-	c, err := patient{50 * time.Millisecond}.Dial("tcp", l.Addr().String())
+	d := &dialer{50 * time.Millisecond, &sockets{}}
+	c, err := d.Dial("tcp", l.Addr().String())
 	check(t, err)
 	defer c.Close()
 	if _, err := c.Read(make([]byte, 1)); !refusal.Broken(err) {
@@ -443,4 +444,54 @@ func TestRights(t *testing.T) {
 	_, err = db.Exec(`GRANT USAGE ON SCHEMA mailblast TO ` + role + `; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA mailblast TO ` + role)
 	check(t, err)
 	check(t, add(t.Context(), open(t, poor), "by a poor role"))
+}
+
+// A server that takes connections and says nothing is left as soon as whoever asked is not interested any more.
+func TestSilentFromStart(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	defer l.Close()
+	dsn := "postgres://u@" + l.Addr().String() + "/d?sslmode=disable"
+	for name, ask := range map[string]func(context.Context) error{
+		"exists":  func(ctx context.Context) error { _, err := Exists(ctx, dsn, t.TempDir()); return err },
+		"inspect": func(ctx context.Context) error { _, err := Inspect(ctx, dsn, t.TempDir()); return err },
+		"look": func(ctx context.Context) error {
+			o := options(t, dsn)
+			o.Look, o.Brief = true, true
+			_, err := Open(ctx, o)
+			return err
+		},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		begun := time.Now()
+		if err := ask(ctx); err == nil || time.Since(begun) > dialTimeout/2 {
+			t.Errorf("%s: %v after %v", name, err, time.Since(begun))
+		}
+		cancel()
+	}
+}
+
+// A server that falls silent in the middle of a transaction holds nobody up once it is cut off.
+func TestCut(t *testing.T) {
+	t.Parallel()
+	p, dsn := through(t, pgtest.DSN(t))
+	s := open(t, options(t, dsn))
+	silent := make(chan struct{})
+	p.set(func([]byte) (pass, end bool) {
+		select {
+		case <-silent:
+		default:
+			close(silent)
+		}
+		return false, false
+	})
+	ended := make(chan error)
+	go func() { ended <- add(context.Background(), s, "lost") }()
+	<-silent
+	s.Cut()
+	var away *refusal.ServerError
+	if err := <-ended; !errors.As(err, &away) || !away.Lost {
+		t.Errorf("%v", err)
+	}
 }

@@ -37,7 +37,7 @@ func Alone(ctx context.Context, dsn string) (release func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := p.dial(writing)
+	db, err := p.dial(writing, &sockets{})
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func Draft(ctx context.Context, o Options, number [16]byte) (s *Store, err error
 	if err != nil {
 		return nil, err
 	}
-	db, err := p.dial(writing)
+	db, err := p.dial(writing, &sockets{})
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func drop(ctx context.Context, db *sqlx.DB, schema, kind string) error {
 // on. ErrBusy: one of them was written to since.
 func Swap(ctx context.Context, r *Remains, draft string, now time.Time) (aside string, err error) {
 	p := r.s.place
-	db, err := p.dial(writing)
+	db, err := p.dial(writing, &sockets{})
 	if err != nil {
 		return "", err
 	}

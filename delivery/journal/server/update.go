@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mailblast/mailblast/delivery/journal/ledger"
@@ -24,9 +26,13 @@ func (s *Store) Update(ctx context.Context, f func(*ledger.Tx) error) error {
 	if err := s.Fault(); err != nil {
 		return err
 	}
-	for a := (attempt{s: s, f: f}); ; {
+	a := attempt{s: s, f: f, since: time.Now()}
+	late := time.AfterFunc(lateAnswer, a.warn)
+	defer late.Stop()
+	for {
 		err := a.try(ctx)
 		if err == nil {
+			a.relieve()
 			return nil
 		}
 		if ctx.Err() != nil && !a.doubt { // the server was told to leave it; nothing else is wrong with it
@@ -45,8 +51,10 @@ func (s *Store) Update(ctx context.Context, f func(*ledger.Tx) error) error {
 type attempt struct {
 	s     *Store
 	f     func(*ledger.Tx) error
-	since time.Time // the first trouble
-	doubt bool      // a commit was not answered, and may or may not have come through
+	since time.Time // its begin
+	told  sync.Once // that the server does not answer
+	said  atomic.Bool
+	doubt bool // a commit was not answered, and may or may not have come through
 }
 
 // errKept says that the commit in doubt came through.
@@ -76,14 +84,27 @@ func (a *attempt) try(ctx context.Context) error {
 	return err
 }
 
+// lateAnswer is when a server is said not to answer.
+const lateAnswer = 3 * time.Second
+
+func (a *attempt) warn() {
+	a.told.Do(func() {
+		a.said.Store(true)
+		a.s.o.Log.Warn("the journal's server does not answer; nothing is sent until it does", "journal", a.s.place.name, "trying_for", a.s.o.Patience)
+	})
+}
+
+func (a *attempt) relieve() {
+	if a.said.Load() {
+		a.s.o.Log.Warn("the journal's server answers again", "journal", a.s.place.name, "after", time.Since(a.since).Round(time.Second))
+	}
+}
+
 // rest waits before the next try; its error is why there is none.
 func (a *attempt) rest(ctx context.Context, err error) error {
-	if a.since.IsZero() {
-		a.since = time.Now()
-		a.s.o.Log.Warn("the journal's server does not answer; nothing is sent until it does", "journal", a.s.place.name, "error", err.Error(), "trying_for", a.s.o.Patience)
-	}
-	if time.Since(a.since) > a.s.o.Patience {
-		return &refusal.ServerError{File: a.s.place.name, Lost: true, Err: fmt.Errorf("not there for %v: %w", a.s.o.Patience, err)}
+	a.warn()
+	if time.Since(a.since) > a.s.o.Patience || a.s.sockets.isOver() {
+		return &refusal.ServerError{File: a.s.place.name, Lost: true, Err: fmt.Errorf("not there for %v: %w", time.Since(a.since).Round(time.Second), err)}
 	}
 	return pause(ctx, again)
 }

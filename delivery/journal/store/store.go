@@ -254,6 +254,7 @@ type witness struct {
 	mark   mark.Mark
 	marked error // of mark.Read
 	wal    bool  // there is a write-ahead log with something in it
+	locked bool  // a campaign had its lock here, which it takes after the journal is there
 }
 
 func witnesses(dir string) (w witness, err error) {
@@ -263,6 +264,9 @@ func witnesses(dir string) (w witness, err error) {
 	w.mark, w.marked = mark.Read(dir)
 	if w.marked != nil && !errors.Is(w.marked, fs.ErrNotExist) && !errors.Is(w.marked, mark.ErrDamaged) {
 		return w, w.marked
+	}
+	if w.locked, err = lock.Used(dir); err != nil {
+		return w, err
 	}
 	info, err := os.Stat(filepath.Join(dir, Name+"-wal"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -280,6 +284,6 @@ func Told(dir string) (bool, error) {
 
 // silent tells that no run can have been begun here. The first commit makes the tables.
 func (w *witness) silent() bool {
-	return len(w.list.Runs)+w.list.Damaged == 0 && !w.wal &&
+	return len(w.list.Runs)+w.list.Damaged == 0 && !w.wal && !w.locked &&
 		(errors.Is(w.marked, fs.ErrNotExist) || w.marked == nil && w.mark.Commits <= 1)
 }
