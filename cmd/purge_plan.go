@@ -103,6 +103,7 @@ func (e *env) choose(ctx context.Context, p *purging, o purgeOptions, named *jou
 	}
 	var open []string
 	var first journal.RunInfo
+	pending := 0 // of first
 	for _, info := range runs {
 		if named != nil && info.ID != named.ID || named == nil && !o.takes(info) {
 			continue
@@ -113,7 +114,7 @@ func (e *env) choose(ctx context.Context, p *purging, o purgeOptions, named *jou
 		}
 		if waits && len(o.run) == 0 {
 			if len(open) == 0 {
-				first = info
+				first, pending = info, d.report.Pending
 			}
 			open = append(open, info.Name()+" ("+d.unfinished()+")")
 			continue
@@ -124,7 +125,7 @@ func (e *env) choose(ctx context.Context, p *purging, o purgeOptions, named *jou
 		p.spared = open
 	} else if len(open) > 0 {
 		return failf(exitRefused, "not at their end: %s. Nothing was purged", listed(open)).
-			hinted("%s", e.unended(p.dir, first))
+			hinted("%s", e.unended(p.dir, first, pending))
 	}
 	return nil
 }

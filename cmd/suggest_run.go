@@ -69,8 +69,11 @@ func (e *env) fileOf(dir, name string) string {
 }
 
 // unended is what to do about a run that purge leaves alone because it is not at its end.
-func (e *env) unended(dir string, run journal.RunInfo) string {
+func (e *env) unended(dir string, run journal.RunInfo, pending int) string {
 	send, _ := e.goOn(dir, run.Campaign, run.Key)
+	if pending == 0 { // nobody but those who are unknown
+		send += " --retry unknown"
+	}
 	return fmt.Sprintf("go on with it first: %s; or purge it by its name: %s", send, e.typed("purge", run.Name()))
 }
 

@@ -213,7 +213,7 @@ func (g *beginning) claim(tx *ledger.Tx) error {
 	if len(g.s.Secret) > 0 {
 		print := fingerprint(g.s.Secret)
 		if g.row.secret != "" && g.row.secret != print {
-			return &refusal.SecretError{File: g.b.store.File(), Run: g.row.info().Name()}
+			return &refusal.SecretError{File: g.b.file(), Run: g.row.info().Name()}
 		}
 		g.row.secret = print
 	}
@@ -223,7 +223,7 @@ func (g *beginning) claim(tx *ledger.Tx) error {
 	was, name, _ := strings.Cut(tx.Meta.Host, " ")
 	here, myName, _ := strings.Cut(g.s.Host, " ")
 	if was != "" && was != here && !g.s.Move && !g.b.store.Shared() {
-		return &refusal.HostError{File: g.b.store.File(), Have: cmp.Or(name, was), Here: cmp.Or(myName, here)}
+		return &refusal.HostError{File: g.b.file(), Have: cmp.Or(name, was), Here: cmp.Or(myName, here)}
 	}
 	tx.Meta.Host = g.s.Host
 	return nil
@@ -239,7 +239,7 @@ func fingerprint(secret []byte) string {
 // recall lays out what is known of every delivery.
 func (g *beginning) recall(ctx context.Context) (err error) {
 	r := g.run
-	r.states, err = state.Load(ctx, g.b.read(), g.b.store.File(), r.info.ID, r.info.first)
+	r.states, err = state.Load(ctx, g.b.read(), g.b.file(), r.info.ID, r.info.first)
 	if err != nil {
 		return err
 	}

@@ -41,6 +41,7 @@ func (b *Book) copyFrom(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	b.of = from.File()
 	if b.secret, err = from.Known(ctx); err == nil {
 		err = copyRows(ctx, from, b.store)
 	}

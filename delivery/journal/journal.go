@@ -13,6 +13,7 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,6 +56,7 @@ type Book struct {
 	store ledger.Store
 	st    statements
 	temp  string // directory to remove at Close
+	of    string // what the journal is called that this is a copy of; empty: it is none
 	// shared is of a copy of a journal on a server, and secret what that one has.
 	shared bool
 	secret []byte
@@ -170,5 +172,8 @@ func (b *Book) Secret(ctx context.Context, fresh []byte) ([]byte, error) {
 	}
 	return secret, nil
 }
+
+// file is what the journal is called to people.
+func (b *Book) file() string { return cmp.Or(b.of, b.store.File()) }
 
 func (b *Book) read() *sqlx.DB { return b.store.Reader() }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"github.com/mailblast/mailblast/delivery/journal/disk"
@@ -46,6 +47,7 @@ func OpenTrial(ctx context.Context, o Options) (*Book, error) {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	var b *Book
+	dir := o.Dir
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -59,5 +61,8 @@ func OpenTrial(ctx context.Context, o Options) (*Book, error) {
 		return nil, errors.Join(err, os.RemoveAll(temp))
 	}
 	b.temp = temp
+	if b.of == "" {
+		b.of = filepath.Join(dir, store.Name)
+	}
 	return b, nil
 }

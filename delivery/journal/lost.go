@@ -50,7 +50,7 @@ func (g *beginning) stand(rows []table.Row) (s standing) {
 
 // refused is why the run may not be begun unless a person says so: it is lost, or may be one of those whose names are.
 func (g *beginning) refused(rows []table.Row, s standing) error {
-	e := &refusal.LostError{File: g.b.store.File()}
+	e := &refusal.LostError{File: g.b.file()}
 	switch {
 	case g.s.StartOver, g.b.o.StartOver, g.s.Again && (s.found || s.once):
 		return nil

@@ -58,7 +58,8 @@ type Store struct {
 	mark  *mark.File
 	mine  *mark.File    // by me, how many commits this process has made
 	me    [16]byte      // this process
-	own   int64         // commits it has made; who has turn may change it
+	own   int64         // commits it has made; this and doubt are of who has turn
+	doubt bool          // there may be one more, which was not answered
 	turn  chan struct{} // one Update at a time
 	home  int64         // of the table meta, by which it is told from another in its place
 
@@ -160,7 +161,14 @@ func (s *Store) openMarks(dir string, m ledger.Meta, w witness) (err error) {
 	if s.mark, err = mark.Open(dir, markOf(m)); err != nil {
 		return err
 	}
-	s.mine, err = mark.Open(filepath.Join(dir, own), mine)
+	for range 100 { // another process may write its own between the two
+		if s.mine, err = mark.Open(filepath.Join(dir, own), mine); !errors.Is(err, mark.ErrOther) {
+			return err
+		}
+		if mine, err = mark.Read(filepath.Join(dir, own)); err != nil {
+			mine = mark.Mark{Journal: s.me}
+		}
+	}
 	return err
 }
 

@@ -495,3 +495,59 @@ func TestCut(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A commit in doubt that was given up is no damage to the next one, whether it came through or not.
+func TestDoubtGivenUp(t *testing.T) {
+	t.Parallel()
+	p, dsn := through(t, pgtest.DSN(t))
+	s := open(t, options(t, dsn))
+	want := []string{}
+	for _, passes := range []bool{false, true} {
+		ctx, cancel := context.WithCancel(t.Context())
+		once := true
+		p.set(func(b []byte) (pass, end bool) {
+			if once && bytes.Contains(b, []byte("COMMIT")) {
+				once = false
+				cancel()
+				return passes, true
+			}
+			return true, false
+		})
+		if err := add(ctx, s, fmt.Sprint("given up ", passes)); err == nil {
+			t.Error("it was answered")
+		}
+		check(t, add(t.Context(), s, fmt.Sprint("after ", passes)))
+		if passes {
+			want = append(want, "given up true")
+		}
+		want = append(want, fmt.Sprint("after ", passes))
+	}
+	if got := texts(t, s); strings.Join(got, ", ") != strings.Join(want, ", ") {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// Many processes of one machine write side by side.
+func TestSideBySide(t *testing.T) {
+	t.Parallel()
+	o := options(t, pgtest.DSN(t))
+	var g sync.WaitGroup
+	for n := range 6 {
+		g.Go(func() {
+			for range 5 {
+				s, err := Open(t.Context(), o)
+				if err == nil {
+					err = errors.Join(add(t.Context(), s, fmt.Sprint(n)), add(t.Context(), s, fmt.Sprint(n)), s.Close())
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	g.Wait()
+	if got := texts(t, open(t, o)); len(got) != 60 {
+		t.Errorf("%d", len(got))
+	}
+}

@@ -35,7 +35,7 @@ func (s *Store) Update(ctx context.Context, f func(*ledger.Tx) error) error {
 			a.relieve()
 			return nil
 		}
-		if ctx.Err() != nil && !a.doubt { // the server was told to leave it; nothing else is wrong with it
+		if ctx.Err() != nil { // the server was told to leave it; nothing else is wrong with it
 			return context.Cause(ctx)
 		}
 		if !away(err) {
@@ -54,7 +54,7 @@ type attempt struct {
 	since time.Time // its begin
 	told  sync.Once // that the server does not answer
 	said  atomic.Bool
-	doubt bool // a commit was not answered, and may or may not have come through
+	doubt bool // its commit was not answered, and may or may not have come through
 }
 
 // errKept says that the commit in doubt came through.
@@ -69,19 +69,21 @@ func (a *attempt) try(ctx context.Context) error {
 	t := a.s.NewTx(tx)
 	t.Writer = a.s.me[:]
 	err = a.run(ctx, t)
-	if errors.Is(err, errKept) {
-		a.s.note(t.Meta)
-		err = nil
-	} else if err == nil {
-		if err = tx.Commit(); err == nil {
-			a.s.note(t.Meta)
-			return nil
+	if err != nil {
+		_ = tx.Rollback() // a broken connection has done so itself
+		if errors.Is(err, errKept) {
+			err = nil
 		}
-		a.doubt = a.doubt || away(err)
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		a.doubt = true
+		a.s.doubt = true
 		return fmt.Errorf("commit: %w", err)
 	}
-	_ = tx.Rollback() // a broken connection has done so itself
-	return err
+	a.s.own++
+	a.s.note(t.Meta)
+	return nil
 }
 
 // lateAnswer is when a server is said not to answer.
@@ -124,15 +126,23 @@ func (a *attempt) run(ctx context.Context, t *ledger.Tx) (err error) {
 	if err := known.Scan(&home, &own); err != nil {
 		return err
 	}
+	kept := s.doubt && own == s.own+1 // by this attempt, or by one that was given up since
+	if kept {
+		s.own++
+	}
 	switch { // a repair puts another table in its place, which is seen by who has the row
 	case home == nil || *home != s.home || markOf(t.Meta).String() != s.ID():
 		return s.damaged("damaged: it was replaced while it was in use")
-	case a.doubt && own == s.own+1:
-		return errKept
 	case own != s.own || t.Meta.Commits < s.commits():
 		return s.damaged("damaged: it was put back while it was in use: what this process has committed is not all there")
 	}
-	a.doubt = false
+	mine := a.doubt
+	if s.doubt, a.doubt = false, false; kept {
+		s.note(t.Meta)
+	}
+	if kept && mine {
+		return errKept
+	}
 	t.Meta.Commits++
 	if err := a.f(t); err != nil {
 		return err
@@ -154,7 +164,6 @@ func (s *Store) commits() uint64 {
 
 // note writes the marks. Without them the journal is no worse, it only has witnesses less.
 func (s *Store) note(m ledger.Meta) {
-	s.own++
 	err := errors.Join(s.mark.Write(markOf(m)), s.mine.Write(mark.Mark{Journal: s.me, Commits: uint64(s.own)}))
 	s.mu.Lock()
 	defer s.mu.Unlock()
