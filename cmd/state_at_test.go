@@ -1,10 +1,12 @@
 package cmd
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/mailblast/mailblast/cmd/campaign"
+	"github.com/mailblast/mailblast/composer/rows/pgtest"
 )
 
 // A state that is faulty, or has a password where it does not belong, ends every command with 64, and nothing secret of it is said:
@@ -42,16 +44,13 @@ func TestStateSecret(t *testing.T) {
 		{"postgres://u@h.example/db?sslpassword=HUSH", true, false, "a password has no place on a command line"},
 	} {
 		for _, command := range commands {
-			vars := map[string]string{"MAILBLAST_STATE": c.state}
 			for called, refused := range map[string]bool{"MAILBLAST_STATE": c.byEnv, "--state": c.flag} {
 				if !refused {
 					continue
 				}
-				args := command
+				args, vars := command, map[string]string{called: c.state}
 				if called == "--state" {
 					args, vars = append([]string{"--state", c.state}, command...), nil
-				} else {
-					vars = map[string]string{called: c.state}
 				}
 				code, out, err := ran(args, vars)
 				if said := out + err; code != exitUsage || !strings.Contains(said, called+": ") || !strings.Contains(said, c.says) || !strings.Contains(err, "hint: ") {
@@ -60,6 +59,28 @@ func TestStateSecret(t *testing.T) {
 					t.Errorf("%s %q, %q says\n%s", called, c.state, command, said)
 				}
 			}
+		}
+	}
+}
+
+// A server that lets nobody in is told of without the passwords that its URL has.
+func TestStateSecretRefused(t *testing.T) {
+	t.Parallel()
+	u, err := url.Parse(pgtest.DSN(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword("no_such_role", "HUSH")
+	q := u.Query()
+	q.Set("sslpassword", "HUSH")
+	u.RawQuery = q.Encode()
+	vars := map[string]string{"MAILBLAST_STATE": u.String()}
+	for _, command := range [][]string{
+		{"status"}, {"status", "--json"}, {"report", "-o", "json"}, {"suppress", "list"}, {"purge", "hello", "--yes"}, {"journal", "check"}, {"journal", "export"},
+	} {
+		code, out, err := ran(command, vars)
+		if said := out + err; code != exitDenied || !strings.Contains(said, "no_such_role@"+u.Host) || strings.Contains(said, "HUSH") {
+			t.Errorf("%q: exit code %d\n%s", command, code, said)
 		}
 	}
 }
