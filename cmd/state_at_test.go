@@ -54,7 +54,7 @@ func TestStateSecret(t *testing.T) {
 				}
 				code, out, err := ran(args, vars)
 				if said := out + err; code != exitUsage || !strings.Contains(said, called+": ") || !strings.Contains(said, c.says) || !strings.Contains(err, "hint: ") {
-					t.Errorf("%s %q, %q: exit code %d\n%s", called, c.state, command, code, said)
+					t.Fatalf("%s %q, %q: exit code %d\n%s", called, c.state, command, code, said)
 				} else if strings.Contains(said, hush) || strings.Contains(said, "u:") || strings.Contains(said, "h.example") {
 					t.Errorf("%s %q, %q says\n%s", called, c.state, command, said)
 				}
