@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mailblast/mailblast/composer/rows/guard"
 	"github.com/mailblast/mailblast/delivery/journal"
 	"github.com/mailblast/mailblast/delivery/journal/lock"
 )
@@ -82,11 +83,17 @@ func oldState(ctx context.Context, at stateAt) error {
 	return ours(at.dir)
 }
 
-// running tells who carries the run on at the moment. The lock is the campaign's, and who has it works on its latest run.
+// running tells who carries the run on at the moment, here or, where machines share the journal, on another one: then the server
+// knows. The lock is the campaign's, and who has it works on its latest run.
 func (p *past) running(ctx context.Context) (lock.Holder, bool, error) {
 	h, held, err := lock.Peek(p.at.dir, p.info.Campaign)
+	if err = stateFaultOrNil(err); err == nil && !held && p.at.shared() {
+		var other guard.Holder
+		other, held, err = p.at.sender(ctx, p.info.Campaign)
+		h = lock.Holder{PID: other.PID, Host: other.Host, Start: other.Start}
+	}
 	if err != nil || !held || h.Doing != "" {
-		return h, false, stateFaultOrNil(err)
+		return h, false, err
 	}
 	latest, err := p.book.Latest(ctx, p.info.Campaign)
 	if err != nil {

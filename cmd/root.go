@@ -135,13 +135,12 @@ func (e *env) prepare(c *cobra.Command) error {
 	if len(faults) > 0 {
 		return failf(exitUsage, "%w", errors.Join(faults...))
 	}
-	if err := e.stateGiven(); err != nil || e.dir == "" {
-		return err
+	if e.dir != "" {
+		if err := os.Chdir(e.dir); err != nil {
+			return failf(exitNoInput, "%w", err)
+		}
 	}
-	if err := os.Chdir(e.dir); err != nil {
-		return failf(exitNoInput, "%w", err)
-	}
-	return nil
+	return e.stateGiven() // which may name files from there
 }
 
 const exits = "exit codes"

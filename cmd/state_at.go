@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mailblast/mailblast/cmd/campaign"
+	"github.com/mailblast/mailblast/composer/rows"
 	"github.com/mailblast/mailblast/delivery/journal"
 	"github.com/mailblast/mailblast/delivery/journal/salvage"
 )
@@ -46,28 +47,47 @@ func (e *env) whereabouts() (at stateAt, name string) {
 	}
 	switch {
 	case campaign.IsServer(e.stateIn):
-		at = stateAt{campaign.StateDir(absolute(".")), campaign.NewSecret(e.stateIn)}
+		at = e.serverGiven()
 	case e.stateIn != "":
 		at = stateAt{dir: absolute(e.stateIn)}
 	}
 	return at, name
 }
 
-// stateGiven is what --state or MAILBLAST_STATE says. A password on a command line is there for everybody on the machine to see.
+// stateGiven looks at what --state or MAILBLAST_STATE says. Nothing of a faulty one is repeated, as it may hold a password; one on a
+// command line is there for everybody on the machine to see.
 func (e *env) stateGiven() error {
-	if scheme, _, ok := strings.Cut(e.stateIn, "://"); ok && !campaign.IsServer(e.stateIn) {
-		return failf(exitUsage, "--state: %s:// is no place for it", scheme).hinted("a directory, or postgres://user@host/database")
+	called := "MAILBLAST_STATE"
+	if e.stateIn != e.value(called) {
+		called = "--state"
 	}
-	if !campaign.IsServer(e.stateIn) || e.stateIn == e.value("MAILBLAST_STATE") {
+	if text, hint := campaign.StateFault(e.stateIn); text != "" {
+		return failf(exitUsage, "%s: %s", called, text).hinted("%s", hint)
+	}
+	if !campaign.IsServer(e.stateIn) {
 		return nil
 	}
-	u, err := url.Parse(e.stateIn)
-	if err != nil {
-		return failf(exitUsage, "--state: it is no URL such as postgres://user@host/database")
+	at := e.serverGiven()
+	server, err := rows.Reach(at.lockSource(), rows.Options{}) // connects to nothing
+	if err == nil {
+		err = server.Close()
 	}
-	if _, has := u.User.Password(); has || u.Query().Has("password") {
+	if err != nil {
+		return failf(exitUsage, "%s: it is no valid PostgreSQL URL", called).hinted("postgres://user:password@host:5432/database?sslmode=require; is a part of it misspelled, behind the ?")
+	}
+	if u, err := url.Parse(at.server.Reveal()); called == "--state" && err == nil && withPassword(u) {
 		return failf(exitUsage, "--state: a password has no place on a command line, where others can see it").
 			hinted("write state: postgres://user:${DB_PASSWORD}@host/database into the campaign, or set MAILBLAST_STATE, or use ~/.pgpass")
 	}
 	return nil
+}
+
+// serverGiven is the server that --state or MAILBLAST_STATE names.
+func (e *env) serverGiven() stateAt {
+	return stateAt{campaign.StateDir(absolute(".")), campaign.NewSecret(strings.TrimSpace(e.stateIn))}
+}
+
+func withPassword(u *url.URL) bool {
+	_, has := u.User.Password()
+	return has || u.Query().Has("password") || u.Query().Has("sslpassword")
 }

@@ -132,7 +132,10 @@ func (e *env) status(ctx context.Context, p *past) (*status, error) {
 	}
 	switch {
 	case running:
-		s.State, s.PID, s.Host, s.Since = "running", holder.PID, holder.Host, &holder.Start
+		s.State, s.PID, s.Host = "running", holder.PID, holder.Host
+		if !holder.Start.IsZero() {
+			s.Since = &holder.Start
+		}
 	case r.Finished != nil:
 		s.State = "finished"
 	}
@@ -158,6 +161,10 @@ const moment = "2006-01-02 15:04:05"
 func (e *env) printStatus(s *status) {
 	switch s.State {
 	case "running":
+		if s.Since == nil { // its server tells no more
+			e.say("%s is running elsewhere\n", s.Run)
+			break
+		}
 		e.say("%s is running since %s (pid %d on %s)\n", s.Run, s.Since.Local().Format(moment), s.PID, screen.Printable(s.Host))
 	case "finished":
 		e.say("%s finished %s\n", s.Run, s.Finished.Local().Format(moment))

@@ -1,7 +1,6 @@
 package campaign
 
 import (
-	"fmt"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -21,8 +20,8 @@ func database(p *Secret) scalar {
 			if scheme != "postgres" && scheme != "postgresql" && scheme != "sqlite" || rest == "" {
 				return &misfit{"it must be postgres://… or sqlite:FILE", ""}
 			}
-			if u, err := url.Parse(dsn); scheme != "sqlite" && (err != nil || stray(u)) {
-				return &misfit{"it is no URL such as postgres://user:password@host/database", "characters such as @ : / # in a password are written as %40 %3A %2F %23"}
+			if scheme != "sqlite" && broken(dsn) {
+				return &misfit{"it is no URL such as postgres://user:password@host/database", escapes}
 			}
 			*p = secret.New(dsn)
 			return nil
@@ -52,11 +51,11 @@ func state(dir *string, server *Secret) scalar {
 	}
 	k.parse = func(s string) *misfit {
 		*dir, *server = "", Secret{}
+		if text, hint := StateFault(s); text != "" {
+			return &misfit{text, hint}
+		}
 		if IsServer(s) {
 			return dsn.parse(s)
-		}
-		if scheme, _, ok := strings.Cut(s, "://"); ok {
-			return &misfit{fmt.Sprintf("%s:// is no place for it", scheme), "a directory, or postgres://user@host/database"}
 		}
 		return parse(s)
 	}
@@ -74,6 +73,34 @@ func IsServer(state string) bool {
 	return ok && (scheme == "postgres" || scheme == "postgresql")
 }
 
+const escapes = "characters such as @ : / # in a password are written as %40 %3A %2F %23"
+
+// broken tells that a URL is none, or was parted in the middle of its password.
+func broken(dsn string) bool {
+	u, err := url.Parse(dsn)
+	if err == nil {
+		_, err = url.ParseQuery(u.RawQuery)
+	}
+	return err != nil || stray(u)
+}
+
+// StateFault tells why a state is neither a directory nor a database, and what to write; empty: it is one. Little of a state is
+// repeated, as it may hold a password.
+func StateFault(state string) (text, hint string) {
+	s := strings.TrimSpace(state)
+	scheme, _, isURL := strings.Cut(s, "://")
+	letters := strings.Trim(strings.ToLower(scheme), "abcdefghijklmnopqrstuvwxyz") == ""
+	switch {
+	case IsServer(s) && !broken(s):
+		return "", ""
+	case isURL && letters && !IsServer(s):
+		return scheme + ":// is no place for it", "a directory, or postgres://user@host/database"
+	case isURL, strings.HasPrefix(s, "postgres:"), strings.HasPrefix(s, "postgresql:"), strings.Contains(s, "password="):
+		return "it is no URL such as postgres://user:password@host/database", escapes
+	}
+	return "", ""
+}
+
 // NewSecret makes text secret.
 func NewSecret(text string) Secret { return secret.New(text) }
 
@@ -83,7 +110,7 @@ func Redact(dsn string) string {
 		return dsn
 	}
 	u, err := url.Parse(dsn)
-	if err != nil || stray(u) {
+	if err != nil || broken(dsn) {
 		return secret.Masked
 	}
 	if _, has := u.User.Password(); has {

@@ -27,13 +27,13 @@ import (
 	"time"
 )
 
-// Options of Take. Only Connect, Cut and Campaign are required.
+// Options of Take and Peek. Only Connect, Cut and Campaign are required.
 type Options struct {
 	Connect  func(context.Context) (*sql.Conn, error) // one session at a time, with a patience of its own
 	Cut      func()                                   // closes the socket of what Connect gave, or is about to give, whoever waits for it
 	News     <-chan struct{}                          // has a value when the session may have ended; nil: that shows within a second
 	Campaign string
-	Lock     string // what the lock is called; empty: by the campaign
+	Lock     string // what the lock is called; empty: by the campaign. One with a name of its own is never gone on without
 	Me       Holder
 	Patience time.Duration // how long to try to have a lost lock again; 0: 2 min, within which no mail server hangs up
 	Settling time.Duration // how long after its start the server is left to those who had locks before; 0: 3 s
@@ -64,11 +64,14 @@ func (e *HeldError) Error() string {
 // LostError says that nobody can tell any more whether the campaign is being sent from elsewhere.
 type LostError struct {
 	Campaign string
-	After    time.Duration
+	After    time.Duration // how long it was tried to have it again; 0: that is of no use
 	Err      error
 }
 
 func (e *LostError) Error() string {
+	if e.After == 0 {
+		return fmt.Sprintf("%s: its lock in the database was lost: %v", e.Campaign, e.Err)
+	}
 	return fmt.Sprintf("%s: its lock in the database was lost, and could not be had again for %v: %v", e.Campaign, e.After.Round(time.Second), e.Err)
 }
 
@@ -86,22 +89,21 @@ type Guard struct {
 	mishap  error         // a panic that cost a session
 }
 
-// Take takes the lock of a campaign. Nil without an error: this server, or what is before it, has no such locks. The error is
-// *HeldError when another process has it, one of Connect's, or what the driver says.
-func Take(ctx context.Context, o Options) (*Guard, error) {
-	if o.Patience == 0 {
-		o.Patience = 2 * time.Minute
-	}
-	if o.Settling == 0 {
-		o.Settling = 3 * time.Second
-	}
-	if o.Answer == 0 {
-		o.Answer = 3 * time.Second
-	}
+func (o Options) filled() Options {
+	o.Patience = cmp.Or(o.Patience, 2*time.Minute)
+	o.Settling = cmp.Or(o.Settling, 3*time.Second)
+	o.Answer = cmp.Or(o.Answer, 3*time.Second)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	g := &Guard{o: o, held: make(chan struct{})}
+	return o
+}
+
+// Take takes the lock of a campaign. Nil without an error: this server, or what is before it, has no such locks. The error is
+// *HeldError when another process has it, one of Connect's, or what the driver says.
+func Take(ctx context.Context, o Options) (*Guard, error) {
+	g := &Guard{o: o.filled(), held: make(chan struct{})}
+	o = g.o
 	s, err := g.take(ctx, true)
 	for try := 1; try < tries && broke(err) && pause(ctx, again) == nil; try++ {
 		s, err = g.take(ctx, true)
@@ -137,9 +139,10 @@ func (g *Guard) take(ctx context.Context, newcomer bool) (*session, error) {
 	return s, nil
 }
 
-func (g *Guard) open(ctx context.Context) (*session, error) {
-	calm := cutAfter(ctx, g.o.Cut, g.o.Answer/10)
-	c, err := g.o.Connect(ctx)
+// session opens a session that has no lock.
+func (o Options) session(ctx context.Context) (*session, error) {
+	calm := cutAfter(ctx, o.Cut, o.Answer/10)
+	c, err := o.Connect(ctx)
 	if oops := calm(); oops != nil {
 		if err == nil {
 			_ = c.Close()
@@ -149,7 +152,14 @@ func (g *Guard) open(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{c: c, campaign: g.o.Campaign, called: cmp.Or(g.o.Lock, "campaign "+g.o.Campaign), cut: g.o.Cut, answer: g.o.Answer}
+	return &session{c: c, campaign: o.Campaign, called: cmp.Or(o.Lock, "campaign "+o.Campaign), cut: o.Cut, answer: o.Answer}, nil
+}
+
+func (g *Guard) open(ctx context.Context) (*session, error) {
+	s, err := g.o.session(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if err := s.meet(ctx); err != nil {
 		s.leave()
 		return nil, err

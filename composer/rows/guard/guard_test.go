@@ -108,6 +108,39 @@ func TestTake(t *testing.T) {
 	check(t, g.Close())
 }
 
+// Whoever only wants to know who has the lock is told, and leaves it alone.
+func TestPeek(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.DSN(t)
+	mine, theirs := machine(t, dsn, "alpha"), machine(t, dsn, "beta-9")
+	mine.Lock, theirs.Lock = "state mailblast spring", "state mailblast spring"
+	peek := func(what string, want Holder, is bool) {
+		t.Helper()
+		h, held, err := Peek(t.Context(), theirs)
+		if check(t, err); h != want || held != is {
+			t.Errorf("%s: %v, %v", what, h, held)
+		}
+	}
+	peek("nobody", Holder{}, false)
+	g := take(t, mine)
+	named := Holder{PID: 5, Host: "alpha", Start: mine.Me.Start.UTC()}
+	peek("alpha", named, true)
+	peek("alpha again", named, true)
+	check(t, g.session().look(t.Context()))
+	check(t, g.s.exec(t.Context(), "SET application_name = 'psql'"))
+	peek("somebody", Holder{}, true)
+	theirs.Lock = "state autumn spring"
+	peek("of another name", Holder{}, false)
+	theirs.Lock = mine.Lock
+	check(t, g.Close())
+	until(t, "it is free", func() bool { _, held, err := Peek(t.Context(), theirs); return err == nil && !held })
+	check(t, take(t, theirs).Close())
+	theirs.Connect = func(context.Context) (*sql.Conn, error) { return nil, errors.New("connection refused") }
+	if _, _, err := Peek(t.Context(), theirs); err == nil {
+		t.Error("a server that is away has no holders")
+	}
+}
+
 // What shares its session with others holds no lock: whoever asks in the same session would have it, too.
 func TestPooled(t *testing.T) {
 	t.Parallel()

@@ -46,7 +46,7 @@ func key(called string) int64 {
 func (s *session) lockRow() string {
 	k := uint64(key(s.called))
 	return fmt.Sprintf(`locktype = 'advisory' AND granted AND classid = %d AND objid = %d AND objsubid = 1
-		AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`, k>>32, k&0xffffffff)
+		AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())`, k>>32, k&0xffffffff)
 }
 
 // meet asks what the session is like. One that has the lock before we asked for it is shared with others by a pool.
@@ -80,13 +80,19 @@ func (s *session) lock(ctx context.Context, me Holder) error {
 		}
 		return s.mortal(ctx)
 	}
-	var name string
-	err := s.ask(ctx, `SELECT coalesce(max(application_name), '') FROM pg_stat_activity
-		WHERE pid IN (SELECT pid FROM pg_locks WHERE `+s.lockRow()+`)`, &name)
+	h, _, err := s.holder(ctx)
 	if err != nil {
 		return err
 	}
-	return &HeldError{s.campaign, parseHolder(name)}
+	return &HeldError{s.campaign, h}
+}
+
+// holder tells who has the lock.
+func (s *session) holder(ctx context.Context) (h Holder, held bool, err error) {
+	var name string
+	err = s.ask(ctx, `SELECT count(*) > 0, coalesce(max(application_name), '') FROM pg_locks LEFT JOIN pg_stat_activity USING (pid) WHERE `+
+		s.lockRow(), &held, &name)
+	return parseHolder(name), held, err
 }
 
 // mortal has the server end the session within a minute when the way to us breaks without a word: by default that takes it two hours,

@@ -39,6 +39,9 @@ func (g *Guard) watch(ctx context.Context) error {
 			continue
 		case ctx.Err() != nil:
 			return nil
+		case errors.Is(err, errUnable) && g.o.Lock != "": // as at the start: without it two would send from one journal
+			g.lose()
+			return &LostError{Campaign: g.o.Campaign, Err: err}
 		case errors.Is(err, errUnable):
 			g.trust()
 			g.o.Log.Warn("the database cannot tell any more whether this campaign is being sent from another machine", "reason", err.Error())

@@ -139,6 +139,32 @@ func TestFaultLockGone(t *testing.T) {
 	check(t, w.Close())
 }
 
+// A pool that shows only later ends what has a lock of its own name; what has the usual one goes on with a warning.
+func TestFaultLockPooledLater(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.DSN(t)
+	for lock, lost := range map[string]bool{"state mailblast spring": true, "": false} {
+		o := machine(t, dsn, "alpha")
+		o.Lock = lock
+		g := take(t, o)
+		g.s.pid++ // as if the next statement had got another session
+		w := watch(t, g)
+		err := w.ends(t, 10*time.Second)
+		var gone *LostError
+		if errors.As(err, &gone) != lost || (err == nil) == lost || lost && !strings.Contains(err.Error(), "its lock in the database was lost: no advisory locks: a pool") {
+			t.Errorf("lock %q: %v", lock, err)
+		}
+		if err := w.Hold(t.Context()); errors.As(err, &gone) != lost || (err == nil) == lost {
+			t.Errorf("lock %q: Hold: %v", lock, err)
+		}
+		w.end()
+		check(t, w.Close())
+	}
+	t.Attr("fault", "R16 a pool before a journal's server, or a list's, shows while mail is sent")
+	t.Attr("expected", "the journal's lock counts as lost for good, as at the start; the list's is gone on without")
+	t.Attr("seen", "LostError from Watch and Hold for the first; a warning and no more looks for the second")
+}
+
 // Whoever waits in Hold is told when nobody looks after the lock any more.
 func TestFaultUnwatched(t *testing.T) {
 	t.Parallel()
