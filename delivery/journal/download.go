@@ -37,7 +37,7 @@ func download(ctx context.Context, o Options, temp string) (b *Book, err error) 
 }
 
 func (b *Book) copyFrom(ctx context.Context, o Options) error {
-	from, err := server.Open(ctx, server.Options{DSN: o.Server, Dir: o.Dir, Log: o.Log, StartOver: o.StartOver, Look: true})
+	from, err := server.Open(ctx, server.Options{DSN: o.Server, Dir: o.Dir, Log: o.Log, StartOver: o.StartOver, Look: true, Brief: true})
 	if err != nil {
 		return err
 	}

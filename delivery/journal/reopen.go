@@ -83,6 +83,9 @@ func (r *Run) doubt(ctx context.Context, ids []delivery.ID, to []string, a *stat
 func (r *Run) decide(ctx context.Context, os []delivery.Outcome, unknown bool, add func(*writer, *delivery.Outcome) error) error {
 	places, ids := make([]int64, len(os)), make([]delivery.ID, len(os))
 	err := r.book.update(ctx, func(tx *ledger.Tx) error {
+		if err := r.mine(ctx, tx); err != nil {
+			return err
+		}
 		w := r.book.writer(ctx, tx)
 		for i := range os {
 			if err := add(w, &os[i]); err != nil {
@@ -139,6 +142,9 @@ type reopening struct {
 func (a *reopening) some(ctx context.Context, os []delivery.Outcome) error {
 	b, round := a.r.book, a.r.round+1
 	return b.update(ctx, func(tx *ledger.Tx) error {
+		if err := a.r.mine(ctx, tx); err != nil {
+			return err
+		}
 		w := b.writer(ctx, tx)
 		for i := range os {
 			o := anew(&os[i], a.pause)

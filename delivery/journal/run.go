@@ -8,6 +8,7 @@ import (
 	"github.com/mailblast/mailblast/delivery"
 	"github.com/mailblast/mailblast/delivery/journal/entry"
 	"github.com/mailblast/mailblast/delivery/journal/ledger"
+	"github.com/mailblast/mailblast/delivery/journal/refusal"
 	"github.com/mailblast/mailblast/delivery/journal/state"
 )
 
@@ -71,7 +72,21 @@ func (r *Run) Defer(*delivery.Message, delivery.Outcome) (mine bool) { return fa
 
 // change writes the run's row anew.
 func (r *Run) change(ctx context.Context, f func(*runRow)) error {
-	return r.book.update(ctx, func(tx *ledger.Tx) error { return r.book.change(ctx, tx, r.info.ID, f) })
+	return r.book.update(ctx, func(tx *ledger.Tx) error {
+		if err := r.mine(ctx, tx); err != nil {
+			return err
+		}
+		return r.book.change(ctx, tx, r.info.ID, f)
+	})
+}
+
+// mine is the error that another process has taken the run.
+func (r *Run) mine(ctx context.Context, tx *ledger.Tx) error {
+	taken, err := tx.Taken(ctx, int64(r.info.ID))
+	if err == nil && taken {
+		err = &refusal.TakenError{Run: r.info.Name()}
+	}
+	return err
 }
 
 // Expect notes what this process found to do: the list's rows, and how many deliveries have no final outcome yet.

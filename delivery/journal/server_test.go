@@ -112,8 +112,12 @@ func testRunTaken(t *testing.T) {
 	if err := r.Intend([]*delivery.Message{message(r, 2)})(ctx); !errors.As(err, &gone) || gone.Run != "spring" {
 		t.Errorf("an intent is kept: %v", err)
 	}
-	r.Record([]delivery.Outcome{{ID: id(r, 1), Status: delivery.Sent}})
+	// What the other has in doubt since is not closed by what this one did not do.
+	r.Record([]delivery.Outcome{{ID: id(r, 1), Status: delivery.Sent}, {ID: id(r, 2), Status: delivery.NotTried}, {ID: id(r, 3), Status: delivery.Deferred}})
 	check(t, r.Flush(ctx))
+	if err := r.Finish(ctx); !errors.As(err, &gone) {
+		t.Errorf("it is finished: %v", err)
+	}
 	if err := other.Intend([]*delivery.Message{message(other, 1)})(ctx); err == nil {
 		t.Error("a process that lost one run is not at its end")
 	}
@@ -124,6 +128,11 @@ func testRunTaken(t *testing.T) {
 	check(t, stopTwo())
 	if all := collect(t, two, taken); len(all) != 1 || all[0].Status != delivery.Sent {
 		t.Errorf("%+v", all)
+	}
+	check(t, errors.Join(taken.Close(), two.Close()))
+	last := begin(t, open(t, o.Dir), Spec{Campaign: "spring"})
+	if got := statesOf(t, last, 3); last.Info().Found != 1 || got[2].Status != delivery.Unknown {
+		t.Errorf("%d found, %+v", last.Info().Found, got)
 	}
 	t.Attr("fault", "R16 two machines carry on one run, their locks being in sessions of two servers")
 	t.Attr("expected", "the first sends nothing more, and records what it has on the wire")

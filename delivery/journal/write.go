@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/mailblast/mailblast/delivery"
 	"github.com/mailblast/mailblast/delivery/journal/disk"
@@ -240,24 +241,27 @@ func (b *Book) fault() error {
 	return b.err
 }
 
-// held makes sure that the run of intents is this process's still. Its lock is in a session of its own, of a server that may have
-// been replaced meanwhile.
-func (p *part) held(ctx context.Context, tx *ledger.Tx) error {
-	if len(p.intents) == 0 {
-		return nil
+// held makes sure that the run is this process's still. Its lock is in a session of its own, of a server that may have been replaced
+// meanwhile. Once it is known not to be, only what is certain of people on the wire is kept: whoever took the run has all of them for
+// unknown, and may be at them.
+func (p *part) held(ctx context.Context, tx *ledger.Tx, ceded bool) error {
+	err := p.run.mine(ctx, tx)
+	if !ceded || !errors.As(err, new(*refusal.TakenError)) {
+		return err
 	}
-	taken, err := tx.Taken(ctx, int64(p.run.info.ID))
-	if err == nil && taken {
-		err = &refusal.TakenError{Run: p.run.info.Name()}
-	}
-	return err
+	p.intents, p.pauses = nil, nil
+	p.outcomes = slices.DeleteFunc(slices.Clone(p.outcomes), func(o delivery.Outcome) bool {
+		return o.Status != delivery.Sent && o.Status != delivery.Failed && o.Status != delivery.Unknown
+	})
+	return nil
 }
 
 func (b *Book) commit(ctx context.Context, t *batch) error {
+	ceded := errors.As(b.full(), new(*refusal.TakenError))
 	return b.store.Update(ctx, func(tx *ledger.Tx) error {
 		w := b.writer(ctx, tx)
 		for _, p := range t.parts {
-			if err := p.held(ctx, tx); err != nil {
+			if err := p.held(ctx, tx, ceded); err != nil {
 				return err
 			}
 			if err := w.intend(p.run.info.ID, p.intents); err != nil {

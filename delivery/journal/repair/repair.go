@@ -136,6 +136,9 @@ func (r *repairing) swapped(ctx context.Context, err error) (Result, error) {
 	if err == nil {
 		r.r.Aside, err = server.Swap(ctx, r.w.Server(), r.proved, r.now)
 	}
+	if err != nil { // a second journal would be personal data that nobody looks after
+		err = errors.Join(err, server.Discard(context.WithoutCancel(ctx), r.at.Server))
+	}
 	if err == nil {
 		err = r.remember()
 	}

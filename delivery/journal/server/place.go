@@ -73,7 +73,7 @@ type habits struct {
 var (
 	writing = habits{30 * time.Second, `SET synchronous_commit = on; SET statement_timeout = 0; SET lock_timeout = '25s'; SET idle_in_transaction_session_timeout = '60s';
 		SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 4`}
-	reading = habits{10 * time.Minute, `SET statement_timeout = 0`}
+	reading = habits{3 * time.Minute, `SET statement_timeout = 0`}
 )
 
 // dial makes connections of a kind; none is opened yet.

@@ -131,6 +131,7 @@ func (r *Remains) DB() *sqlx.DB { return r.s.write }
 // Stable tells whether nobody has written since. What Remains shows stays what it was.
 func (r *Remains) Stable(ctx context.Context) (same bool, err error) {
 	s := &Store{o: r.s.o, place: r.s.place}
+	defer cutAfter(ctx, s.sockets.cut)()
 	if s.write, err = s.place.dial(reading, &s.sockets); err != nil {
 		return false, err
 	}

@@ -135,19 +135,23 @@ func (s *Store) open(ctx context.Context) (err error) {
 		s.stop(errLook)
 		return nil
 	}
-	return s.openMarks(dir, m, w)
+	return s.openMarks(dir, m, w, made)
 }
 
 // openMarks opens the two marks. That of another journal is replaced where a person has said so: compare refuses it else.
-func (s *Store) openMarks(dir string, m ledger.Meta, w witness) (err error) {
+func (s *Store) openMarks(dir string, m ledger.Meta, w witness, made bool) (err error) {
 	if s.me, err = newID(); err != nil {
 		return err
 	}
 	mine := w.mine
-	if w.marked == nil && w.mark.Journal != m.ID {
+	if made || w.marked != nil || w.mark.Journal != m.ID { // what is beside is of another journal, or may be
 		mine = mark.Mark{}
-		for _, d := range []string{dir, filepath.Join(dir, own)} {
-			if err := os.Remove(filepath.Join(d, mark.Name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		old := []string{filepath.Join(dir, own, mark.Name)}
+		if w.marked == nil && w.mark.Journal != m.ID {
+			old = append(old, filepath.Join(dir, mark.Name))
+		}
+		for _, file := range old {
+			if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 		}

@@ -551,3 +551,28 @@ func TestSideBySide(t *testing.T) {
 		t.Errorf("%d", len(got))
 	}
 }
+
+// Processes of one machine tell each other what they committed: a quiet one does not go on where what another did is gone.
+func TestForkedBeside(t *testing.T) {
+	t.Parallel()
+	o := options(t, pgtest.DSN(t))
+	quiet, busy := open(t, o), open(t, o)
+	check(t, add(t.Context(), quiet, "kept"))
+	check(t, add(t.Context(), busy, "kept"))
+	_, err := quiet.write.Exec(`CREATE TABLE public.meta_copy AS TABLE meta; CREATE TABLE public.outcomes_copy AS TABLE outcomes; CREATE TABLE public.writers_copy AS TABLE writers`)
+	check(t, err)
+	for range 3 {
+		check(t, add(t.Context(), busy, "lost"))
+	}
+	_, err = quiet.write.Exec(`DELETE FROM meta; DELETE FROM outcomes; DELETE FROM writers; INSERT INTO meta TABLE public.meta_copy;
+		INSERT INTO outcomes TABLE public.outcomes_copy; INSERT INTO writers TABLE public.writers_copy`)
+	check(t, err)
+	other := open(t, options(t, o.DSN)) // of another machine, which had nothing there
+	for range 9 {
+		check(t, add(t.Context(), other, "by another"))
+	}
+	var damaged *refusal.DamagedError
+	if err := add(t.Context(), quiet, "to the fork"); !errors.As(err, &damaged) {
+		t.Errorf("%v", err)
+	}
+}

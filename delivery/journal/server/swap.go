@@ -122,16 +122,32 @@ func Swap(ctx context.Context, r *Remains, draft string, now time.Time) (aside s
 	if aside, err = r.swap(ctx, tx, draft, now); err != nil {
 		return "", errors.Join(r.s.typed(err), tx.Rollback())
 	}
-	if err = tx.Commit(); away(err) && done(ctx, db, aside) { // it was not answered
+	if err = tx.Commit(); err != nil && r.swapped(ctx, db, aside) { // it was not answered
 		err = nil
 	}
 	return aside, r.s.typed(err)
 }
 
-// done tells whether a schema is there.
-func done(ctx context.Context, db *sqlx.DB, schema string) (is bool) {
-	err := db.GetContext(ctx, &is, `SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)`, schema)
+// swapped tells whether all schemas are where Swap wants them.
+func (r *Remains) swapped(ctx context.Context, db *sqlx.DB, aside string) (is bool) {
+	schema := r.s.place.schema
+	err := db.GetContext(ctx, &is, `SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1) AND NOT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $2)
+		AND ($3 = '' OR EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $3))`, schema, schema+draftSuffix, aside)
 	return err == nil && is
+}
+
+// Discard deletes the draft of a repair that came to nothing.
+func Discard(ctx context.Context, dsn string) (err error) {
+	p, err := locate(dsn)
+	if err != nil {
+		return err
+	}
+	db, err := p.dial(writing, &sockets{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return drop(ctx, db, p.schema+draftSuffix, ofRepair)
 }
 
 func (r *Remains) swap(ctx context.Context, tx *sqlx.Tx, draft string, now time.Time) (aside string, err error) {
@@ -205,8 +221,29 @@ func (r *Remains) inherited(ctx context.Context, tx *sqlx.Tx) (all []string, err
 		UNION ALL SELECT format('GRANT %s ON %s.%I TO %s', a.privilege_type, $2::text, c.relname, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) a
 		WHERE n.nspname = $1 AND c.relkind = 'r' AND a.grantee <> c.relowner AND EXISTS
-			(SELECT 1 FROM pg_class d JOIN pg_namespace m ON m.oid = d.relnamespace WHERE quote_ident(m.nspname) = $2 AND d.relname = c.relname)`, r.s.place.schema, to)
-	return append(all, grants...), err
+			(SELECT 1 FROM pg_class d JOIN pg_namespace m ON m.oid = d.relnamespace WHERE m.nspname = $3 AND d.relname = c.relname)`, r.s.place.schema, to, r.s.place.schema+draftSuffix)
+	if err != nil {
+		return nil, err
+	}
+	owners, err := r.owners(ctx, tx, to)
+	return append(append(all, owners...), grants...), err
+}
+
+// owners are the statements by which the new journal belongs to whom the damaged one did: a repair may be another's.
+func (r *Remains) owners(ctx context.Context, tx *sqlx.Tx, to string) (all []string, err error) {
+	var owner []string
+	err = tx.SelectContext(ctx, &owner, `SELECT quote_ident(pg_get_userbyid(nspowner)) FROM pg_namespace WHERE nspname = $1 AND pg_get_userbyid(nspowner) <> current_user`, r.s.place.schema)
+	if err != nil || len(owner) == 0 {
+		return nil, err
+	}
+	all = append(all, fmt.Sprintf("ALTER TABLE %s.schema OWNER TO %s", to, owner[0]))
+	for _, t := range beside {
+		all = append(all, fmt.Sprintf("ALTER TABLE %s.%s OWNER TO %s", to, t.name, owner[0]))
+	}
+	for _, t := range tables {
+		all = append(all, fmt.Sprintf("ALTER TABLE %s.%s OWNER TO %s", to, t.Name, owner[0]))
+	}
+	return append(all, fmt.Sprintf("ALTER SCHEMA %s OWNER TO %s", to, owner[0])), nil
 }
 
 // Forget has this machine hold nothing against a journal that a repair made: what is missing from it is known.

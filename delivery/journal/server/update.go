@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/lib/pq"
 
 	"github.com/mailblast/mailblast/delivery/journal/ledger"
 	"github.com/mailblast/mailblast/delivery/journal/mark"
@@ -105,6 +108,10 @@ func (a *attempt) relieve() {
 // rest waits before the next try; its error is why there is none.
 func (a *attempt) rest(ctx context.Context, err error) error {
 	a.warn()
+	var said *pq.Error
+	if errors.As(err, &said) && said.Code == "55P03" { // it is there, and another has the journal to himself
+		a.since = time.Now()
+	}
 	if time.Since(a.since) > a.s.o.Patience || a.s.sockets.isOver() {
 		return &refusal.ServerError{File: a.s.place.name, Lost: true, Err: fmt.Errorf("not there for %v: %w", time.Since(a.since).Round(time.Second), err)}
 	}
@@ -136,6 +143,9 @@ func (a *attempt) run(ctx context.Context, t *ledger.Tx) (err error) {
 	case own != s.own || t.Meta.Commits < s.commits():
 		return s.damaged("damaged: it was put back while it was in use: what this process has committed is not all there")
 	}
+	if err := s.beside(ctx, t); err != nil {
+		return err
+	}
 	mine := a.doubt
 	if s.doubt, a.doubt = false, false; kept {
 		s.note(t.Meta)
@@ -152,6 +162,20 @@ func (a *attempt) run(ctx context.Context, t *ledger.Tx) (err error) {
 	}
 	_, err = t.ExecContext(ctx, writeMeta, t.Meta.Row()...)
 	return err
+}
+
+// beside holds the server against what other processes of this machine have committed to it: one that ended has nobody else to miss
+// it. Marks are written after commits, so an honest server never has less.
+func (s *Store) beside(ctx context.Context, t *ledger.Tx) error {
+	dir := filepath.Join(s.o.Dir, Marks)
+	if m, err := mark.Read(dir); err == nil && m.Journal == t.Meta.ID && m.Commits > t.Meta.Commits {
+		return s.damaged("damaged: it was put back while it was in use: its last %d commits are gone", m.Commits-t.Meta.Commits)
+	}
+	mine, err := mark.Read(filepath.Join(dir, own))
+	if err != nil || mine.Journal == s.me {
+		return nil
+	}
+	return s.forked(ctx, t, witness{mine: mine})
 }
 
 const writeWriter = `INSERT INTO writers VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET own = excluded.own`
