@@ -289,6 +289,7 @@ func TestFaultPanicWhileClosing(t *testing.T) {
 				l.stop()
 			}
 			time.Sleep(time.Minute)
+			synctest.Wait()
 			if l.open != 0 || len(l.tr.cache.slots) != 0 {
 				l.t.Fatalf("%s: %d sockets left open, %d in the budget", name, l.open, len(l.tr.cache.slots))
 			}
