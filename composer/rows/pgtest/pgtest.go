@@ -86,6 +86,10 @@ func (o *Own) Crash(t testing.TB) {
 	if err := p.Signal(syscall.SIGQUIT); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		t.Fatal(err)
 	}
+	// It goes once all its sessions have ended: what it still says on a busy machine is said by then.
+	for end := time.Now().Add(10 * time.Second); p.Signal(syscall.Signal(0)) == nil && time.Now().Before(end); {
+		<-time.After(time.Millisecond)
+	}
 }
 
 var errNone = errors.New("left out: no PostgreSQL server; install postgresql or set MAILBLAST_TEST_POSTGRES")
