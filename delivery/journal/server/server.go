@@ -4,8 +4,8 @@
 //     has fewer commits than this machine's mark says: one that was put back from a backup;
 //  2. Update is every write: one transaction, which has the one row of meta to itself, so that all follow each other, whichever
 //     machine they are of; it counts itself in that row;
-//  3. when the connection breaks, what was not committed is done again, and the server is asked about what may have been: it knows
-//     of each transaction what came of it;
+//  3. when the connection breaks, what was not committed is done again. Each process counts its own commits in the server, which
+//     tells whether one that was not answered came through, and whether the server was put back;
 //  4. a server that stays away, or has no room, is the end of all writing.
 //
 // The mark and the list of runs are in the state directory of each machine. That no two machines send the same campaign is not seen
